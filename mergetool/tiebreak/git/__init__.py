@@ -1,0 +1,1 @@
+"""Everything that speaks to git: processes, the index, attributes, configuration, registration."""

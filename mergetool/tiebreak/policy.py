@@ -1,0 +1,52 @@
+"""The policy: from a calibrated judgement to what is done with a conflict.
+
+Three thresholds, compared with the *lower* confidence bound of the best candidate's probability.
+Settings found in the merged tree (`.tiebreak.toml`) can lower what is done automatically but never
+raise it above what the user's own git configuration allows: `Policy.limited_by`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+if TYPE_CHECKING:
+    from tiebreak.conflict import Judgement
+
+COMMIT: Final = "commit"  # resolved; when all conflicts of a file are, the merge goes on (exit 0)
+APPLY: Final = "apply"  # the result is written, the file stays unmerged for review (exit 1)
+SUGGEST: Final = "suggest"  # the conflict stays; candidates are offered
+LEAVE: Final = "leave"  # the conflict stays, and nothing is offered
+
+ACTIONS: Final = (LEAVE, SUGGEST, APPLY, COMMIT)  # from the most careful to the least
+
+
+class Policy(NamedTuple):
+    """Thresholds on the lower bound, and the most that may be done at all.
+
+    `most` caps every action; `provable` is what a provable candidate may do at most.
+    """
+
+    commit: float = 0.98
+    apply: float = 0.95
+    most: str = COMMIT
+    provable: str = COMMIT
+
+    def action(self, judgement: Judgement) -> str:
+        """What to do with a conflict whose best candidate has this judgement."""
+        earned = SUGGEST
+        if judgement.lower >= self.apply:
+            earned = APPLY
+        if judgement.lower >= self.commit:
+            earned = COMMIT
+        if judgement.provable:
+            earned = max(earned, self.provable, key=ACTIONS.index)
+        return min(earned, self.most, key=ACTIONS.index)
+
+    def limited_by(self, other: Policy) -> Policy:
+        """The more careful of two policies, setting by setting. Symmetric."""
+        return Policy(
+            commit=max(self.commit, other.commit),
+            apply=max(self.apply, other.apply),
+            most=min(self.most, other.most, key=ACTIONS.index),
+            provable=min(self.provable, other.provable, key=ACTIONS.index),
+        )

@@ -1,0 +1,86 @@
+"""The one pipeline: propose candidates -> check -> judge -> policy.
+
+It takes any `Conflict` and the `Toolbox` of its domain; it never looks inside a value. What follows
+(writing, the journal) belongs to the caller, which knows about files.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeVar
+
+from tiebreak.conflict import Candidate, Conflict, Ranked, Rejected, Resolution, Veto
+from tiebreak.policy import APPLY, COMMIT, LEAVE, SUGGEST, Policy
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tiebreak.conflict import Check, Toolbox
+
+T = TypeVar("T")
+C = TypeVar("C", bound="Conflict[object]")
+
+
+def resolve(conflict: C, toolbox: Toolbox[C, T], policy: Policy) -> Resolution[T]:
+    """Rank a conflict's candidates and decide what the policy allows to be done.
+
+    The best-ranked candidate that survives every check decides. A candidate that drops an edit and
+    is not measured to reach `policy.commit` is never applied, whatever `policy.apply` says.
+    """
+    proposed = _distinct([c for _, generate in toolbox.generators for c in generate(conflict)])
+    passed, rejected = _split(conflict, proposed, toolbox.checks)
+    judgements = toolbox.judge(conflict, passed)
+    ranked = sorted(
+        (Ranked(c, j) for c, j in zip(passed, judgements, strict=True)),
+        key=lambda r: (r.judgement.provable, r.judgement.lower, r.judgement.probability),
+        reverse=True,
+    )
+    while ranked:
+        best = ranked[0]
+        veto = _first_veto(conflict, best.candidate, toolbox.late_checks)
+        if veto is None:
+            break
+        rejected.append(Rejected(best.candidate, veto))
+        ranked.pop(0)
+    action = _decide(ranked[0], policy) if ranked else LEAVE
+    chosen = ranked[0] if action in {APPLY, COMMIT} else None
+    return Resolution(conflict, action, chosen, tuple(ranked), tuple(rejected))
+
+
+def _distinct(candidates: Sequence[Candidate[T]]) -> list[Candidate[T]]:
+    """One candidate per value: the first provable proposal of it, else the first."""
+    by_value: dict[T, Candidate[T]] = {}
+    for candidate in candidates:
+        known = by_value.get(candidate.value)
+        if known is None or (candidate.provable and not known.provable):
+            by_value[candidate.value] = candidate
+    return list(by_value.values())
+
+
+def _split(
+    conflict: C, candidates: Sequence[Candidate[T]], checks: Sequence[tuple[str, Check[C, T]]]
+) -> tuple[list[Candidate[T]], list[Rejected[T]]]:
+    passed: list[Candidate[T]] = []
+    rejected: list[Rejected[T]] = []
+    for candidate in candidates:
+        veto = _first_veto(conflict, candidate, checks)
+        if veto is None:
+            passed.append(candidate)
+        else:
+            rejected.append(Rejected(candidate, veto))
+    return passed, rejected
+
+
+def _first_veto(
+    conflict: C, candidate: Candidate[T], checks: Sequence[tuple[str, Check[C, T]]]
+) -> Veto | None:
+    for name, check in checks:
+        reason = check(conflict, candidate)
+        if reason is not None:
+            return Veto(name, reason)
+    return None
+
+
+def _decide(best: Ranked[T], policy: Policy) -> str:
+    action = policy.action(best.judgement)
+    careful = best.candidate.drops and best.judgement.lower < policy.commit
+    return SUGGEST if careful and action in {APPLY, COMMIT} else action

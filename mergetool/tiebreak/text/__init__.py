@@ -1,0 +1,1 @@
+"""Merging text: from bytes to lines, hunks, candidates, and back to bytes."""

@@ -1,0 +1,130 @@
+"""A text file under merge: its regions, its hunks, and how they are put together again.
+
+`Document` is what all hunks of a file share (the three whole files, their language, their parse
+trees); a `Hunk` is one conflict region of it and is what generators, checks and judges see.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from tiebreak.merge import Merge
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from tree_sitter import Tree
+
+    from tiebreak.text.language import Language
+
+BASE: Final = "base"
+OURS: Final = "ours"
+THEIRS: Final = "theirs"
+SIDES: Final = (BASE, OURS, THEIRS)
+
+
+class Region(NamedTuple):
+    """A stretch of whole lines of the three files that belong together.
+
+    `result` is what the line merge made of it, None where it is a conflict. The concatenation of the
+    `ours` of all regions is our file, and so for `base` and `theirs`.
+    """
+
+    base: bytes
+    ours: bytes
+    theirs: bytes
+    result: bytes | None
+
+    @property
+    def is_conflict(self) -> bool:
+        """Whether the line merge left this region open."""
+        return self.result is None
+
+    def side(self, name: str) -> bytes:
+        """The text of one side: ``base``, ``ours`` or ``theirs``."""
+        return {BASE: self.base, OURS: self.ours, THEIRS: self.theirs}[name]
+
+
+class Document:
+    """One file, line-merged: regions in order, shared by its hunks. Trees are parsed on first use."""
+
+    __slots__ = ("_trees", "language", "path", "regions", "texts")
+
+    path: str
+    texts: Mapping[str, bytes]
+    regions: Sequence[Region]
+    language: Language | None
+
+    def __init__(self, path: str, regions: Sequence[Region], language: Language | None) -> None:
+        self.path = path
+        self.regions = regions
+        self.language = language
+        self.texts = {side: b"".join(r.side(side) for r in regions) for side in SIDES}
+        self._trees: dict[bytes, Tree | None] = {}
+
+    @property
+    def hunks(self) -> list[Hunk]:
+        """The conflicts, in the order of the file."""
+        return [Hunk(self, index) for index, region in enumerate(self.regions) if region.is_conflict]
+
+    def assemble(self, chosen: Mapping[int, bytes], fill: str = OURS) -> bytes:
+        """The merged file with `chosen` texts by region index; other conflicts take side `fill`."""
+        parts: list[bytes] = []
+        for index, region in enumerate(self.regions):
+            if index in chosen:
+                parts.append(chosen[index])
+            else:
+                parts.append(region.side(fill) if region.result is None else region.result)
+        return b"".join(parts)
+
+    def tree(self, source: bytes) -> Tree | None:
+        """The syntax tree of a version of this file; None without a grammar. Cached by content."""
+        if source not in self._trees:
+            from tiebreak.text.parse import parse  # noqa: PLC0415  (tree-sitter, only when needed)
+
+            self._trees[source] = parse(self.language, source) if self.language else None
+        return self._trees[source]
+
+
+class Hunk:
+    """One conflict region of a document. Implements `tiebreak.conflict.Conflict[bytes]`."""
+
+    __slots__ = ("document", "index", "region")
+
+    document: Document
+    index: int
+    region: Region
+
+    def __init__(self, document: Document, index: int) -> None:
+        self.document = document
+        self.index = index
+        self.region = document.regions[index]
+
+    @property
+    def merge(self) -> Merge[bytes]:
+        """The hunk's lines, ``ours - base + theirs``."""
+        return Merge.three_way(self.region.base, self.region.ours, self.region.theirs)
+
+    @property
+    def path(self) -> str:
+        """The file, relative to the top of the work tree."""
+        return self.document.path
+
+    @property
+    def name(self) -> str:
+        """Its lines in our file, 1-based: ``lines 12-18``, ``after line 7`` when ours is empty."""
+        first = self.offset(OURS, lines=True) + 1
+        count = len(self.region.ours.splitlines())
+        if count == 0:
+            return f"after line {first - 1}"
+        return f"line {first}" if count == 1 else f"lines {first}-{first + count - 1}"
+
+    def offset(self, side: str, *, lines: bool = False) -> int:
+        """Where the hunk starts in a side's file: in bytes, or in whole lines."""
+        before = (r.side(side) for r in self.document.regions[: self.index])
+        return sum(text.count(b"\n") if lines else len(text) for text in before)
+
+    def span(self, side: str) -> tuple[int, int]:
+        """The hunk's byte range, half-open, in a side's whole file (`document.texts[side]`)."""
+        start = self.offset(side)
+        return start, start + len(self.region.side(side))
