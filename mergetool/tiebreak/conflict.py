@@ -1,8 +1,9 @@
 """What flows through the pipeline: conflicts, candidates, checks, judgements, resolutions.
 
-A hunk and a tensor conflict are both a `Conflict`: a `Merge` with a place. Domains (`tiebreak.text`,
-`tiebreak.weights`) bring their own conflict type with more context, and a `Toolbox` of generators,
-checks and a judge for it. `tiebreak.resolve` knows only what is declared here.
+A hunk and a tensor conflict are both a `Conflict`: a `Merge` with a place. Domains
+(`tiebreak.text`, `tiebreak.weights`) bring their own conflict type with more context, and a
+`Toolbox` of generators, checks and a judge for it. `tiebreak.resolve` knows only what is declared
+here.
 
 NamedTuples rather than dataclasses: the merge driver imports this once per conflicting file, and
 importing `dataclasses` costs as much as starting the interpreter.
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
 
     from tiebreak.merge import Merge
 
-T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
 
 
@@ -40,16 +40,16 @@ class Conflict(Protocol[T_co]):
         ...
 
 
-class Candidate(NamedTuple, Generic[T]):
+class Candidate(NamedTuple, Generic[T_co]):
     """One possible resolution.
 
     `stratum` names the population whose measured precision applies (``tokens/far``); it starts with
-    the generator's name. `provable` says that the value follows from the inputs alone; the judge may
-    still refuse that (two provable candidates that differ prove nothing). `drops` lists, for people,
-    each edit of a side that the candidate knowingly leaves out.
+    the generator's name. `provable` says that the value follows from the inputs alone; the judge
+    may still refuse that (two provable candidates that differ prove nothing). `drops` lists, for
+    people, each edit of a side that the candidate knowingly leaves out.
     """
 
-    value: T
+    value: T_co
     generator: str
     why: str
     stratum: str
@@ -78,56 +78,64 @@ class Judgement(NamedTuple):
     provable: bool = False
 
 
-class Ranked(NamedTuple, Generic[T]):
+class Ranked(NamedTuple, Generic[T_co]):
     """A candidate that no cheap check vetoed, with its judgement."""
 
-    candidate: Candidate[T]
+    candidate: Candidate[T_co]
     judgement: Judgement
 
 
-class Rejected(NamedTuple, Generic[T]):
+class Rejected(NamedTuple, Generic[T_co]):
     """A candidate that a check vetoed."""
 
-    candidate: Candidate[T]
+    candidate: Candidate[T_co]
     veto: Veto
 
 
-class Resolution(NamedTuple, Generic[T]):
+class Resolution(NamedTuple, Generic[T_co]):
     """What became of one conflict.
 
     `action` is the policy's word: see `tiebreak.policy.Action`. `chosen` is None when the conflict
     stays; `ranked` holds what can be offered, best first; `rejected` what was vetoed and why.
     """
 
-    conflict: Conflict[T]
+    conflict: Conflict[object]
     action: str
-    chosen: Ranked[T] | None
-    ranked: tuple[Ranked[T], ...]
-    rejected: tuple[Rejected[T], ...]
+    chosen: Ranked[T_co] | None
+    ranked: tuple[Ranked[T_co], ...]
+    rejected: tuple[Rejected[T_co], ...]
 
 
 C_contra = TypeVar("C_contra", contravariant=True)
+T_contra = TypeVar("T_contra", contravariant=True)
 C = TypeVar("C")
+T = TypeVar("T")
 
 
 class Generator(Protocol[C_contra, T_co]):
     """Proposes candidates for a conflict; yields nothing when it has nothing to say."""
 
-    def __call__(self, conflict: C_contra, /) -> Iterable[Candidate[T_co]]: ...
+    def __call__(self, conflict: C_contra, /) -> Iterable[Candidate[T_co]]:
+        """Propose resolutions."""
+        ...
 
 
-class Check(Protocol[C_contra, T]):
+class Check(Protocol[C_contra, T_contra]):
     """Returns the reason why a candidate must not be used, or None."""
 
-    def __call__(self, conflict: C_contra, candidate: Candidate[T], /) -> str | None: ...
+    def __call__(self, conflict: C_contra, candidate: Candidate[T_contra], /) -> str | None:
+        """Say what is wrong with a candidate."""
+        ...
 
 
-class Judge(Protocol[C_contra, T]):
+class Judge(Protocol[C_contra, T_contra]):
     """Gives each of a conflict's candidates a calibrated judgement, in the same order."""
 
     def __call__(
-        self, conflict: C_contra, candidates: Sequence[Candidate[T]], /
-    ) -> Sequence[Judgement]: ...
+        self, conflict: C_contra, candidates: Sequence[Candidate[T_contra]], /
+    ) -> Sequence[Judgement]:
+        """Judge all candidates of a conflict together."""
+        ...
 
 
 class Toolbox(NamedTuple, Generic[C, T]):

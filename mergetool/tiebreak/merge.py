@@ -1,12 +1,12 @@
 """`Merge[T]`: a conflict as data, an alternating sum of terms.
 
-``Merge([ours, base, theirs])`` reads *ours - base + theirs*; N heads are ``t0 - b1 + t1 - b2 + t2 ...``.
-One term is a resolved value. The algebra here decides the exact three-way rule for everything tiebreak
-merges: a line, an import, a configuration key, a tensor. What a term is, and how a conflict is written
-with markers, lives elsewhere; this module imports nothing of ours.
+``Merge([ours, base, theirs])`` reads *ours - base + theirs*; N heads are ``t0 - b1 + t1 - b2 + t2
+...``. One term is a resolved value. The algebra here decides the exact three-way rule for
+everything tiebreak merges: a line, an import, a configuration key, a tensor. What a term is, and
+how a conflict is written with markers, lives elsewhere; this module imports nothing of ours.
 
-The model is jj's ``Merge<T>`` (jj ``docs/technical/conflicts.md``), written afresh from the laws that
-``tests/test_merge_algebra.py`` states.
+The model is jj's ``Merge<T>`` (jj ``docs/technical/conflicts.md``), written afresh from the laws
+that ``tests/test_merge_algebra.py`` states.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING, Generic, TypeVar, cast
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterator, Sequence
 
-T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 U = TypeVar("U")
 
 
-class Merge(Generic[T]):
+class Merge(Generic[T_co]):
     """An immutable alternating sum of an odd number of terms.
 
     Even positions are added, odd positions are removed. Equality is by terms, so two merges that
@@ -29,47 +29,47 @@ class Merge(Generic[T]):
 
     __slots__ = ("terms",)
 
-    terms: tuple[T, ...]
+    terms: tuple[T_co, ...]
 
-    def __init__(self, terms: Sequence[T]) -> None:
+    def __init__(self, terms: Sequence[T_co]) -> None:
         """Build from alternating terms; raises `ValueError` when their number is even."""
         if len(terms) % 2 == 0:
             msg = f"a merge has an odd number of terms, got {len(terms)}"
             raise ValueError(msg)
         object.__setattr__(self, "terms", tuple(terms))
 
-    @classmethod
-    def resolved(cls, value: T) -> Merge[T]:
+    @staticmethod
+    def resolved(value: U) -> Merge[U]:
         """The merge that is just `value`."""
-        return cls((value,))
+        return Merge((value,))
 
-    @classmethod
-    def three_way(cls, base: T, ours: T, theirs: T) -> Merge[T]:
+    @staticmethod
+    def three_way(base: U, ours: U, theirs: U) -> Merge[U]:
         """The ordinary conflict, ``ours - base + theirs``."""
-        return cls((ours, base, theirs))
+        return Merge((ours, base, theirs))
 
     @property
-    def adds(self) -> tuple[T, ...]:
+    def adds(self) -> tuple[T_co, ...]:
         """The added terms: the sides. ``adds[0]`` is ours."""
         return self.terms[0::2]
 
     @property
-    def removes(self) -> tuple[T, ...]:
+    def removes(self) -> tuple[T_co, ...]:
         """The removed terms: the bases, one fewer than `adds`."""
         return self.terms[1::2]
 
     @property
-    def ours(self) -> T:
+    def ours(self) -> T_co:
         """The first side."""
         return self.terms[0]
 
     @property
-    def theirs(self) -> T:
+    def theirs(self) -> T_co:
         """The last side; the same as `ours` when resolved."""
         return self.terms[-1]
 
     @property
-    def base(self) -> T:
+    def base(self) -> T_co:
         """The first base. Raises `IndexError` on a resolved merge, which has none."""
         return self.terms[1]
 
@@ -79,26 +79,26 @@ class Merge(Generic[T]):
         return len(self.terms) == 1
 
     @property
-    def value(self) -> T:
+    def value(self) -> T_co:
         """The value of a resolved merge. Raises `ValueError` while it is a conflict."""
         if not self.is_resolved:
             msg = f"not resolved: {len(self.terms)} terms are left"
             raise ValueError(msg)
         return self.terms[0]
 
-    def map(self, function: Callable[[T], U]) -> Merge[U]:
-        """Apply `function` to every term: object ids to bytes, bytes to lines, tensors to digests."""
+    def map(self, function: Callable[[T_co], U]) -> Merge[U]:
+        """Apply `function` to every term: object ids to bytes, tensors to digests."""
         return Merge([function(term) for term in self.terms])
 
-    def swap(self) -> Merge[T]:
+    def swap(self) -> Merge[T_co]:
         """The same sum seen from the other side: terms in reverse order."""
         return Merge(self.terms[::-1])
 
-    def simplify(self, key: Callable[[T], Hashable] | None = None) -> Merge[T]:
+    def simplify(self, key: Callable[[T_co], Hashable] | None = None) -> Merge[T_co]:
         """Cancel every pair of an equal added and removed term; the order of the rest is kept.
 
-        `key` gives what equality is judged by (a tensor's digest, say). Idempotent. The signed sum of
-        terms is unchanged. ``A - A + B`` becomes ``B``.
+        `key` gives what equality is judged by (a tensor's digest, say). Idempotent. The signed sum
+        of terms is unchanged. ``A - A + B`` becomes ``B``.
         """
         adds, removes = list(self.adds), list(self.removes)
         position = 0
@@ -116,8 +116,9 @@ class Merge(Generic[T]):
         terms = [term for pair in zip(adds, removes, strict=False) for term in pair]
         return Merge([*terms, adds[-1]])
 
-    def resolve_trivial(self, key: Callable[[T], Hashable] | None = None) -> Merge[T]:
-        """The exact N-way rule: a resolved merge when only one value remains, else the simplified one.
+    def resolve_trivial(self, key: Callable[[T_co], Hashable] | None = None) -> Merge[T_co]:
+        """The exact N-way rule: a resolved merge when only one value remains, else the simplified
+        one.
 
         All sides that differ from their base making the same change counts as one change (git's and
         jj's "same change" rule). That rule is not linear: ``o - b + o`` is ``o``, not ``2 o - b``.
@@ -134,7 +135,7 @@ class Merge(Generic[T]):
     def __hash__(self) -> int:
         return hash(self.terms)
 
-    def __iter__(self) -> Iterator[T]:
+    def __iter__(self) -> Iterator[T_co]:
         return iter(self.terms)
 
     def __len__(self) -> int:
@@ -148,5 +149,5 @@ class Merge(Generic[T]):
         return f"Merge({list(self.terms)!r})"
 
 
-def _key(term: T, key: Callable[[T], Hashable] | None) -> Hashable:
+def _key(term: U, key: Callable[[U], Hashable] | None) -> Hashable:
     return key(term) if key is not None else cast("Hashable", term)

@@ -26,8 +26,8 @@ SIDES: Final = (BASE, OURS, THEIRS)
 class Region(NamedTuple):
     """A stretch of whole lines of the three files that belong together.
 
-    `result` is what the line merge made of it, None where it is a conflict. The concatenation of the
-    `ours` of all regions is our file, and so for `base` and `theirs`.
+    `result` is what the line merge made of it, None where it is a conflict. The concatenation of
+    the `ours` of all regions is our file, and so for `base` and `theirs`.
     """
 
     base: bytes
@@ -46,41 +46,47 @@ class Region(NamedTuple):
 
 
 class Document:
-    """One file, line-merged: regions in order, shared by its hunks. Trees are parsed on first use."""
+    """One file, line-merged: regions in order, shared by its hunks. Trees come on first use."""
 
-    __slots__ = ("_trees", "language", "path", "regions", "texts")
+    __slots__ = ("_trees", "chosen", "language", "path", "regions", "texts")
 
     path: str
     texts: Mapping[str, bytes]
     regions: Sequence[Region]
     language: Language | None
+    chosen: dict[int, bytes]  # resolutions so far, by region index
 
     def __init__(self, path: str, regions: Sequence[Region], language: Language | None) -> None:
+        """Share `regions` (from `merge3.merge_lines`) of the file at `path`."""
         self.path = path
         self.regions = regions
         self.language = language
+        self.chosen = {}
         self.texts = {side: b"".join(r.side(side) for r in regions) for side in SIDES}
         self._trees: dict[bytes, Tree | None] = {}
 
     @property
     def hunks(self) -> list[Hunk]:
         """The conflicts, in the order of the file."""
-        return [Hunk(self, index) for index, region in enumerate(self.regions) if region.is_conflict]
+        return [
+            Hunk(self, index) for index, region in enumerate(self.regions) if region.is_conflict
+        ]
 
     def assemble(self, chosen: Mapping[int, bytes], fill: str = OURS) -> bytes:
-        """The merged file with `chosen` texts by region index; other conflicts take side `fill`."""
-        parts: list[bytes] = []
-        for index, region in enumerate(self.regions):
-            if index in chosen:
-                parts.append(chosen[index])
-            else:
-                parts.append(region.side(fill) if region.result is None else region.result)
-        return b"".join(parts)
+        """The merged file with `chosen` texts by region index.
+
+        Conflicts not among them take what was chosen for them before, or else side `fill`.
+        """
+        known = {**self.chosen, **chosen}
+        return b"".join(
+            known[index] if index in known else _or(region.result, region.side(fill))
+            for index, region in enumerate(self.regions)
+        )
 
     def tree(self, source: bytes) -> Tree | None:
         """The syntax tree of a version of this file; None without a grammar. Cached by content."""
         if source not in self._trees:
-            from tiebreak.text.parse import parse  # noqa: PLC0415  (tree-sitter, only when needed)
+            from tiebreak.text.parse import parse
 
             self._trees[source] = parse(self.language, source) if self.language else None
         return self._trees[source]
@@ -96,6 +102,7 @@ class Hunk:
     region: Region
 
     def __init__(self, document: Document, index: int) -> None:
+        """The conflict at `document.regions[index]`."""
         self.document = document
         self.index = index
         self.region = document.regions[index]
@@ -128,3 +135,7 @@ class Hunk:
         """The hunk's byte range, half-open, in a side's whole file (`document.texts[side]`)."""
         start = self.offset(side)
         return start, start + len(self.region.side(side))
+
+
+def _or(result: bytes | None, otherwise: bytes) -> bytes:
+    return otherwise if result is None else result

@@ -8,15 +8,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from tiebreak.policy import APPLY, COMMIT, SUGGEST, Policy
+from tiebreak.policy import ACTIONS, APPLY, COMMIT, SUGGEST, Policy
 from tiebreak.resolve import resolve
 from tiebreak.text.document import Document
 from tiebreak.text.language import language_for
-from tiebreak.text.markers import Labels, has_markers, render
+from tiebreak.text.markers import Labels, Rendered, has_markers, render
 from tiebreak.text.merge3 import merge_lines
-from tiebreak.text.toolbox import TOOLBOX, whole_file_veto
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from tiebreak.conflict import Resolution
     from tiebreak.text.document import Region
 
@@ -24,7 +25,7 @@ BINARY_PROBE = 8000  # bytes git looks at for a NUL (xdiff-interface.c, buffer_i
 
 
 class Settings(NamedTuple):
-    """How to merge and to write what stays in conflict. The defaults are git's (`ort`)."""
+    """How to merge, and how to write what stays in conflict. The defaults are ort's."""
 
     policy: Policy = Policy()
     style: str = "merge"  # merge, diff3 or zdiff3 (merge.conflictStyle)
@@ -32,14 +33,15 @@ class Settings(NamedTuple):
     labels: Labels = Labels("ours", "base", "theirs")
     algorithm: str = "histogram"
     level: str = "zealous"
-    favor: str | None = None  # ours, theirs or union: git's -X / --union, for what stays in conflict
+    favor: str | None = None  # ours, theirs or union, for what stays in conflict (git's -X)
 
 
 class TextMerge(NamedTuple):
     """The outcome for one file.
 
-    `text` is what to write, `floor` what git alone would have written. `unmerged` says that the file
-    must stay unmerged in the index: `conflicts` are left in `text`, or a resolution was only applied.
+    `text` is what to write, `floor` what git alone would have written. `unmerged` says that the
+    file must stay unmerged in the index: `conflicts` are left in `text`, or a resolution was only
+    applied.
     """
 
     text: bytes
@@ -49,6 +51,11 @@ class TextMerge(NamedTuple):
     resolutions: tuple[Resolution[bytes], ...]
     document: Document | None  # None for a binary file
 
+    @property
+    def resolved(self) -> int:
+        """How many hunks have their conflict replaced by a chosen candidate."""
+        return sum(r.chosen is not None for r in self.resolutions)
+
 
 def is_binary(data: bytes) -> bool:
     """Whether git takes these bytes for binary: a NUL among the first 8000."""
@@ -56,25 +63,72 @@ def is_binary(data: bytes) -> bool:
 
 
 def merge_text(
-    path: str, base: bytes, ours: bytes, theirs: bytes, settings: Settings = Settings()
+    path: str, base: bytes, ours: bytes, theirs: bytes, settings: Settings | None = None
 ) -> TextMerge:
     """Merge three versions of the file at `path`.
 
-    A binary file is left as ours, unmerged, as git's built-in driver does. Inputs that hold conflict
+    A binary file stays ours, unmerged, as with git's built-in driver. Inputs that hold conflict
     markers (a virtual merge base, rerere's images) get git's text merge and nothing more.
     """
-    if any(is_binary(side) for side in (base, ours, theirs)):
+    settings = settings or Settings()
+    sides = (base, ours, theirs)
+    if any(map(is_binary, sides)):
         return TextMerge(ours, ours, 0, unmerged=True, resolutions=(), document=None)
     regions = merge_lines(base, ours, theirs, algorithm=settings.algorithm)
     document = Document(path, regions, language_for(path))
-    floor = _write(regions, settings)
-    if not document.hunks or any(has_markers(side) for side in (base, ours, theirs)):
+    floor = _render(regions, settings)
+    if floor.conflicts == 0 or any(map(has_markers, sides)):
         return TextMerge(floor.text, floor.text, floor.conflicts, floor.conflicts > 0, (), document)
-    resolutions = [resolve(hunk, TOOLBOX, settings.policy) for hunk in document.hunks]
-    resolutions = _whole(document, resolutions)
-    settled = _settle(regions, document, resolutions)
-    written = _write(settled, settings)
+    resolutions = resolve_document(document, settings.policy)
+    written = _render(_settle(document, resolutions), settings)
     unmerged = written.conflicts > 0 or any(r.action == APPLY for r in resolutions)
     return TextMerge(
         written.text, floor.text, written.conflicts, unmerged, tuple(resolutions), document
+    )
+
+
+def resolve_document(document: Document, policy: Policy) -> list[Resolution[bytes]]:
+    """Resolve every hunk of a document, then look at the file as a whole.
+
+    Hunks are resolved one by one, each seeing what was chosen before it; resolutions that are right
+    alone may be wrong together (two hunks that each add the same key), and then none is used.
+    """
+    from tiebreak.text.toolbox import TOOLBOX, whole_file_veto
+
+    resolutions: list[Resolution[bytes]] = []
+    for hunk in document.hunks:
+        resolution = resolve(hunk, TOOLBOX, policy)
+        resolutions.append(resolution)
+        if resolution.chosen is not None:
+            document.chosen[hunk.index] = resolution.chosen.candidate.value
+    if document.chosen and whole_file_veto(document) is not None:
+        document.chosen.clear()
+        return [_demote(r) for r in resolutions]
+    return resolutions
+
+
+def _demote(resolution: Resolution[bytes]) -> Resolution[bytes]:
+    action = min(resolution.action, SUGGEST, key=ACTIONS.index)
+    return resolution._replace(action=action, chosen=None)
+
+
+def _settle(document: Document, resolutions: Sequence[Resolution[bytes]]) -> list[Region]:
+    """The document's regions with every committed or applied conflict settled."""
+    regions = list(document.regions)
+    for hunk, resolution in zip(document.hunks, resolutions, strict=True):
+        if resolution.action in {APPLY, COMMIT} and resolution.chosen is not None:
+            value = resolution.chosen.candidate.value
+            regions[hunk.index] = hunk.region._replace(result=value)
+    return regions
+
+
+def _render(regions: Sequence[Region], settings: Settings) -> Rendered:
+    return render(
+        regions,
+        style=settings.style,
+        level=settings.level,
+        labels=settings.labels,
+        marker_size=settings.marker_size,
+        favor=settings.favor,
+        algorithm=settings.algorithm,
     )

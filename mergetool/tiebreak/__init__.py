@@ -1,0 +1,5 @@
+"""tiebreak makes ``git merge`` resolve more, safely."""
+
+from __future__ import annotations
+
+__version__ = "0.1.0"

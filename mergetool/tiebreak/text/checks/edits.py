@@ -1,0 +1,46 @@
+"""Veto a candidate that silently loses an edit of either side.
+
+Edits are counted as words: a word that a side has more often than base was added by it, one that it
+has less often was removed. A candidate must hold every added word and be rid of every removed one
+as far as the other side allows; otherwise it must say in `Candidate.drops` what it leaves out.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tiebreak.conflict import Candidate
+    from tiebreak.text.document import Hunk
+
+# Bytes above 127 are letters of some encoding; a word is a run of letters and digits, or one sign.
+WORD = re.compile(rb"[\w\x80-\xff]+|[^\w\s\x80-\xff]")
+
+
+def check(hunk: Hunk, candidate: Candidate[bytes]) -> str | None:
+    """The first edit that the candidate loses without saying so."""
+    if candidate.drops:
+        return None
+    base, ours, theirs = (
+        _count(t) for t in (hunk.region.base, hunk.region.ours, hunk.region.theirs)
+    )
+    result = _count(candidate.value)
+    for who, side, other in (("ours", ours, theirs), ("theirs", theirs, ours)):
+        for word in side.keys() | base.keys():
+            added = side[word] - base[word]
+            by_other = other[word] - base[word]
+            if added > 0 and result[word] < base[word] + added + min(by_other, 0):
+                return f"loses {_show(word)}, which {who} added"
+            if added < 0 and result[word] > base[word] + added + max(by_other, 0):
+                return f"brings back {_show(word)}, which {who} removed"
+    return None
+
+
+def _count(text: bytes) -> Counter[bytes]:
+    return Counter(WORD.findall(text))
+
+
+def _show(word: bytes) -> str:
+    return repr(word.decode("utf-8", "replace"))

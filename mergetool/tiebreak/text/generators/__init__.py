@@ -1,0 +1,13 @@
+"""Generators propose resolutions of a hunk. One module each: ``generate(hunk)`` yields candidates.
+
+The table's order matters where two generators propose the same text: the first names it, so the
+more precise come first.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from tiebreak.text.generators import identical
+
+GENERATORS: Final = (("identical", identical.generate),)
