@@ -117,8 +117,7 @@ class Merge(Generic[T_co]):
         return Merge([*terms, adds[-1]])
 
     def resolve_trivial(self, key: Callable[[T_co], Hashable] | None = None) -> Merge[T_co]:
-        """The exact N-way rule: a resolved merge when only one value remains, else the simplified
-        one.
+        """The exact N-way rule: resolved when only one value remains, else the simplified merge.
 
         All sides that differ from their base making the same change counts as one change (git's and
         jj's "same change" rule). That rule is not linear: ``o - b + o`` is ``o``, not ``2 o - b``.
