@@ -1,0 +1,1 @@
+"""The shipped languages, one TOML file each; see `tiebreak.text.language` for the fields."""
