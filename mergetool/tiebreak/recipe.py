@@ -1,0 +1,258 @@
+"""The recipe: what a repository says about its merges, in a committed ``.tiebreak.toml``.
+
+    [policy]                    # for every file
+    most = "apply"              # leave, suggest, apply or commit: the most that may be done
+    provable = "commit"         # the same for what follows from the inputs alone
+    commit = 0.99               # the lower bound of the precision that each step asks for
+    apply = 0.97
+
+    [policy."*.lock"]           # by path, with the patterns of .gitignore; of all that match,
+    most = "leave"              # the last one that has a setting gives it
+
+A recipe comes with the tree that is being merged, so it can only lower what the user's own git
+configuration allows (`Policy.limited_by`). A recipe that cannot be read raises `RecipeError`;
+whoever merges must then resolve nothing (`NOTHING`) and say why.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Final, NamedTuple, cast
+
+from tiebreak.errors import UsageError
+from tiebreak.policy import ACTIONS, COMMIT, LEAVE, Policy
+
+if TYPE_CHECKING:
+    import re
+    from collections.abc import Callable, Iterable, Mapping
+    from typing import Any
+
+NAME: Final = ".tiebreak.toml"
+NOTHING: Final = Policy(most=LEAVE, provable=LEAVE)  # the careful policy: every conflict stays
+UNLIMITED: Final = Policy(commit=0.0, apply=0.0, most=COMMIT, provable=COMMIT)
+
+_TABLES: Final = ("policy",)
+_LIMIT: Final = 64 * 1024  # bytes; the tree is not trusted, and a recipe is a page of text
+
+Setting = float | str
+
+
+class RecipeError(UsageError):
+    """The recipe, or a `tiebreak.*` setting, cannot be understood. One line: where and what."""
+
+
+class Rule(NamedTuple):
+    """Settings for the paths that match. The rule for all paths has no pattern."""
+
+    pattern: re.Pattern[str] | None
+    settings: Mapping[str, Setting]
+
+    def applies(self, path: str) -> bool:
+        """Whether the rule speaks of this path, relative to the top of the work tree."""
+        return self.pattern is None or self.pattern.match(path) is not None
+
+
+class Recipe(NamedTuple):
+    """The rules in the order in which they apply."""
+
+    rules: tuple[Rule, ...] = ()
+
+    def policy_for(self, path: str, allowed: Policy) -> Policy:
+        """The policy for a path: what the recipe says, limited by what the user allows."""
+        settings: dict[str, Setting] = {}
+        for rule in self.rules:
+            if rule.applies(path):
+                settings.update(rule.settings)
+        return _policy(UNLIMITED, settings).limited_by(allowed)
+
+
+def load_recipe(top: str) -> Recipe:
+    """The recipe at the top of a work tree; an empty one when there is no such file."""
+    try:
+        with open(os.path.join(top, NAME), "rb") as file:
+            return parse_recipe(file.read(_LIMIT + 1))
+    except FileNotFoundError:
+        return Recipe()
+    except OSError as error:
+        msg = f"{NAME}: cannot be read: {error.strerror}"
+        raise RecipeError(msg) from error
+
+
+def parse_recipe(source: bytes) -> Recipe:
+    """Read a recipe strictly: an unknown key is an error, since it would be ignored otherwise."""
+    text, data = _toml(source)
+    for table in data:
+        if table not in _TABLES:
+            raise _error(text, (table,), f"unknown; known: {', '.join(_TABLES)}")
+    policy = data.get("policy", {})
+    if not isinstance(policy, dict):
+        raise _error(text, ("policy",), "expected a table, [policy]")
+    tables = {name: value for name, value in policy.items() if isinstance(value, dict)}
+    plain = {name: value for name, value in policy.items() if name not in tables}
+    rules = [Rule(None, _settings(text, ("policy",), plain))]
+    for pattern, settings in tables.items():
+        where = ("policy", pattern)
+        rules.append(Rule(_compile(text, where), _settings(text, where, settings)))
+    return Recipe(tuple(rules))
+
+
+def policy_from_config(values: Iterable[tuple[str, str]]) -> Policy:
+    """The user's policy from git configuration: ``tiebreak.most = apply`` and its like.
+
+    `values` are pairs of a setting's name without ``tiebreak.`` and its value; others are ignored.
+    """
+    settings: dict[str, Setting] = {}
+    for name, value in values:
+        if name in _EXPECTED:
+            settings[name] = _checked(f"git config tiebreak.{name}", name, _number(value))
+    return _policy(Policy(), settings)
+
+
+def _policy(start: Policy, settings: Mapping[str, Setting]) -> Policy:
+    return start._replace(**cast("Mapping[str, Any]", settings))
+
+
+def _number(value: str) -> Setting:
+    try:
+        return float(value)
+    except ValueError:
+        return value
+
+
+def _toml(source: bytes) -> tuple[str, dict[str, object]]:
+    import tomllib
+
+    if len(source) > _LIMIT:
+        msg = f"{NAME}: longer than {_LIMIT // 1024} KiB"
+        raise RecipeError(msg)
+    try:
+        text = source.decode("utf-8-sig")
+        return text, tomllib.loads(text)
+    except UnicodeDecodeError as error:
+        line = source.count(b"\n", 0, error.start) + 1
+        msg = f"{NAME}:{line}: not UTF-8"
+        raise RecipeError(msg) from error
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        msg = f"{NAME}: not TOML: {error}"
+        raise RecipeError(msg) from error
+
+
+def _settings(
+    text: str, where: tuple[str, ...], values: Mapping[str, object]
+) -> dict[str, Setting]:
+    settings: dict[str, Setting] = {}
+    for name, value in values.items():
+        if name not in _EXPECTED:
+            raise _error(text, (*where, name), f"unknown; known: {', '.join(_EXPECTED)}")
+        settings[name] = _checked(_place(text, (*where, name)), name, value)
+    return settings
+
+
+_ACTION: Final = f"one of {', '.join(ACTIONS)}"
+_SHARE: Final = "a number from 0 to 1"
+_EXPECTED: Final = {"commit": _SHARE, "apply": _SHARE, "most": _ACTION, "provable": _ACTION}
+
+
+def _checked(place: str, name: str, value: object) -> Setting:
+    expected = _EXPECTED[name]
+    if expected == _ACTION and isinstance(value, str) and value in ACTIONS:
+        return value
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if expected == _SHARE and number and 0 <= cast("float", value) <= 1:
+        return float(cast("float", value))
+    msg = f"{place}: expected {expected}, got {value!r}"
+    raise RecipeError(msg)
+
+
+def _error(text: str, keys: tuple[str, ...], what: str) -> RecipeError:
+    return RecipeError(f"{_place(text, keys)}: {what}")
+
+
+def _place(text: str, keys: tuple[str, ...]) -> str:
+    """``.tiebreak.toml:3: policy."*.lock".most``.
+
+    TOML has many ways to write a key; the line is the first after which the file holds it.
+    """
+    import tomllib
+
+    lines = text.splitlines(keepends=True)
+    for number in range(1, len(lines) + 1):
+        try:
+            data: object = tomllib.loads("".join(lines[:number]))
+        except tomllib.TOMLDecodeError:
+            continue
+        if _holds(data, keys):
+            return f"{NAME}:{number}: {_dotted(keys)}"
+    return f"{NAME}: {_dotted(keys)}"
+
+
+def _holds(data: object, keys: tuple[str, ...]) -> bool:
+    for key in keys:
+        if not isinstance(data, dict) or key not in data:
+            return False
+        data = data[key]
+    return True
+
+
+def _dotted(keys: tuple[str, ...]) -> str:
+    return ".".join(key if key.isidentifier() else f'"{key}"' for key in keys)
+
+
+def _compile(text: str, where: tuple[str, ...]) -> re.Pattern[str]:
+    import re
+
+    pattern = where[-1]
+    if not pattern.strip("/") or pattern.startswith("!"):
+        raise _error(text, where, "expected a pattern as in .gitignore, and no negation")
+    try:
+        return re.compile(_regex(pattern), re.DOTALL)
+    except re.error as error:
+        raise _error(text, where, f"not a pattern as in .gitignore: {error}") from error
+
+
+def _regex(pattern: str) -> str:
+    """The regular expression of a gitignore pattern (gitignore(5), "PATTERN FORMAT").
+
+    A pattern that names a directory covers everything below it. One with a slash before its end is
+    anchored at the top of the work tree, any other matches at every depth.
+    """
+    import re
+
+    body = pattern.rstrip("/")
+    below = "/.+" if body != pattern else "(?:/.+)?"
+    anchored = "/" in body
+    parts = (
+        _TRANSLATED.get(match.lastgroup or "", _literal)(match[0])
+        for match in re.finditer(_GLOB, body.removeprefix("/"), re.DOTALL)
+    )
+    return ("" if anchored else "(?:.*/)?") + "".join(parts) + below + r"\Z"
+
+
+_GLOB: Final = (
+    r"(?P<any_depth>(?<![^/])\*\*/)|(?P<below>(?<=/)\*\*\Z)|(?P<stars>\*+)|(?P<one>\?)"
+    r"|(?P<set>\[[!^]?\]?[^\]]*\])|(?P<escaped>\\.)|(?P<plain>.)"
+)
+
+
+def _literal(text: str) -> str:
+    import re
+
+    return re.escape(text)
+
+
+def _set(text: str) -> str:
+    inside = text[1:-1].replace("\\", "\\\\").replace("[", "\\[")
+    negated = inside.startswith(("!", "^"))
+    inside = inside[1:] if negated else inside
+    inside = "\\" + inside if inside.startswith("]") else inside
+    return f"(?!/)[{'^' if negated else ''}{inside}]"
+
+
+_TRANSLATED: Final[dict[str, Callable[[str], str]]] = {
+    "any_depth": lambda _text: "(?:.*/)?",
+    "below": lambda _text: ".+",
+    "stars": lambda _text: "[^/]*",
+    "one": lambda _text: "[^/]",
+    "set": _set,
+    "escaped": lambda text: _literal(text[1:]),
+}
