@@ -1,8 +1,10 @@
-"""The shipped languages as literals, for `tiebreak.text.language`. Generated:
-edit the TOML files and run ``python -m tiebreak.text.languages``.
+"""The shipped languages as literals, for `tiebreak.text.language`.
+
+Generated: edit the TOML files and run ``python -m tiebreak.text.languages``.
 """
 
 # fmt: off
+# ruff: noqa: Q000
 from __future__ import annotations
 
 from typing import Any, Final

@@ -15,11 +15,13 @@ TABLE: Final = HERE.parent / "language_table.py"
 
 Data = dict[str, object]
 
-OPENING: Final = '''"""The shipped languages as literals, for `tiebreak.text.language`. Generated:
-edit the TOML files and run ``python -m tiebreak.text.languages``.
+OPENING: Final = '''"""The shipped languages as literals, for `tiebreak.text.language`.
+
+Generated: edit the TOML files and run ``python -m tiebreak.text.languages``.
 """
 
 # fmt: off
+# ruff: noqa: Q000
 from __future__ import annotations
 
 from typing import Any, Final
