@@ -8,6 +8,11 @@ from __future__ import annotations
 
 from typing import Final
 
-from tiebreak.text.generators import identical
+from tiebreak.text.generators import adjacent, identical, sides, tokens
 
-GENERATORS: Final = (("identical", identical.generate),)
+GENERATORS: Final = (
+    ("identical", identical.generate),
+    ("adjacent", adjacent.generate),
+    ("tokens", tokens.generate),
+    ("sides", sides.generate),
+)
