@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
 GIT = os.environ.get("TIEBREAK_GIT", "git")
 DATE = "2024-01-02T03:04:05Z"
@@ -38,7 +38,7 @@ def git_version() -> tuple[int, int]:
 @pytest.fixture(autouse=True)
 def sealed(
     tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Path]:
+) -> Path:
     """An empty home, no system configuration, a fixed identity and clock. Gives the home."""
     home = tmp_path_factory.mktemp("home")
     for name in list(os.environ):
@@ -61,7 +61,7 @@ def sealed(
         monkeypatch.setenv(name, value)
     if os.path.isabs(GIT):  # what runs `git` by name (tiebreak itself) meets the same one
         monkeypatch.setenv("PATH", os.path.dirname(GIT) + os.pathsep + os.environ["PATH"])
-    yield home
+    return home
 
 
 class Repo:

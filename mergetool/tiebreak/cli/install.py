@@ -1,0 +1,34 @@
+"""``tiebreak install``: register the merge driver, and show every line that is written."""
+
+from __future__ import annotations
+
+import click
+
+
+@click.command("install")
+@click.option("--global", "scope", flag_value="global", help="For all your repositories.")
+@click.option(
+    "--local", "scope", flag_value="local", default="local", help="For this one (default)."
+)
+@click.option(
+    "--attributes",
+    "first",
+    metavar="PATTERN...",
+    help="Only for files that match, as in .gitattributes. Default: every known language.",
+)
+@click.argument("more", nargs=-1, metavar="")
+def command(scope: str, first: str | None, more: tuple[str, ...]) -> None:
+    """Register tiebreak as a merge driver.
+
+    Writes git configuration and lines of an attributes file outside the work tree; nothing is
+    committed. Running it again changes nothing. `tiebreak uninstall` takes it back.
+    """
+    from tiebreak.errors import UsageError
+    from tiebreak.git.install import install, registration
+
+    if more and first is None:
+        msg = f"unexpected argument {more[0]!r}; patterns follow --attributes"
+        raise UsageError(msg)
+    patterns = (first, *more) if first is not None else ()
+    for line in install(registration(scope, patterns)):
+        click.echo(line)
