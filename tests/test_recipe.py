@@ -100,8 +100,8 @@ def test_patterns_mean_what_they_mean_in_gitignore(tmp_path: Path) -> None:
             ".tiebreak.toml:3: policy.must: unknown; known: commit, apply, most, provable",
         ),
         (
-            '[policy]\nmost = "ly"\n',
-            ".tiebreak.toml:2: policy.most: expected one of leave, suggest, apply, commit, got 'ly'",
+            '[policy]\nmost = "x"\n',
+            ".tiebreak.toml:2: policy.most: expected one of leave, suggest, apply, commit, got 'x'",
         ),
         (
             "[policy]\n\n\ncommit = true\n",

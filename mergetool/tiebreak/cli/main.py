@@ -1,0 +1,144 @@
+"""The door of the command line: the commands by name, and what an error looks like.
+
+Every command lives in a module of its own and is imported when it is asked for. Nothing below
+prints an error or ends the process: a `TiebreakError` becomes one line here, anything else that goes
+wrong is a defect and becomes a log to paste into an issue.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from typing import TYPE_CHECKING, Final, cast
+
+import click
+
+from tiebreak.errors import BUG, INTERRUPTED, OK, USAGE, TiebreakError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+BROKEN_PIPE: Final = 141  # 128 + SIGPIPE, as git ends when its reader has gone
+
+COMMANDS: Final = {
+    "install": "tiebreak.cli.install",
+    "uninstall": "tiebreak.cli.uninstall",
+    "doctor": "tiebreak.cli.doctor",
+    "solve": "tiebreak.cli.solve",
+    "review": "tiebreak.cli.review",
+    "undo": "tiebreak.cli.undo",
+    "merge-file": "tiebreak.cli.merge_file",
+    "demo": "tiebreak.cli.demo",
+}
+
+
+class Commands(click.Group):
+    """Imports a command when it is run; all of them only for ``--help``."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        """The commands in the order in which one meets them."""
+        return list(COMMANDS)
+
+    def get_command(
+        self,
+        ctx: click.Context,  # noqa: ARG002
+        cmd_name: str,
+    ) -> click.Command | None:
+        """The command of that name: ``command`` of its module."""
+        if cmd_name not in COMMANDS:
+            return None
+        return cast("click.Command", importlib.import_module(COMMANDS[cmd_name]).command)
+
+
+def _show_version(ctx: click.Context, _parameter: click.Parameter, wanted: bool) -> None:  # noqa: FBT001  (click's callback)
+    if wanted:
+        click.echo(f"tiebreak {_version()}")
+        ctx.exit()
+
+
+def _version() -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("tiebreak")
+    except PackageNotFoundError:
+        return "(not installed)"
+
+
+@click.command(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--version", is_flag=True, expose_value=False, is_eager=True, callback=_show_version,
+    help="Show the version and exit.",
+)  # fmt: skip
+def cli() -> None:
+    r"""Make git merge resolve more, safely.
+
+    `install` registers the merge driver. After a merge that stopped, `solve` resolves what it can
+    in the conflicted files; `review` shows what was resolved automatically, `undo` takes it back.
+
+    \b
+    Exit codes: 0 all done, 1 conflicts are left, 2 the request cannot be carried out,
+    3 a defect of tiebreak, 130 interrupted.
+    """
+
+
+def run(arguments: Sequence[str] | None = None) -> int:
+    """Run one command line and give its exit code."""
+    try:
+        status = cli.main(args=arguments, prog_name="tiebreak", standalone_mode=False)
+        sys.stdout.flush()
+    except TiebreakError as error:
+        _say(str(error))
+        return error.exit_code
+    except click.ClickException as error:
+        error.show()
+        return USAGE
+    except (KeyboardInterrupt, click.Abort):
+        _say("interrupted")
+        return INTERRUPTED
+    except BrokenPipeError:
+        # Python flushes standard output once more at its end, and must not complain either.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return BROKEN_PIPE
+    except Exception as error:  # noqa: BLE001  (the edge: whatever is not foreseen is a defect)
+        _say(f"a defect of tiebreak, nothing was lost: {error!r}")
+        _say(f"please report it with this file (read it first, it names paths): {_log(error)}")
+        return BUG
+    return status if isinstance(status, int) else OK
+
+
+def _say(line: str) -> None:
+    click.echo(f"tiebreak: {line}", err=True)
+
+
+def _log(error: Exception) -> str:
+    """Write all that a report needs to a new file in the temporary directory."""
+    import platform
+    import tempfile
+    import traceback
+
+    from tiebreak.git.command import git
+
+    try:
+        git_says = git("version").line
+    except TiebreakError as failure:
+        git_says = str(failure)
+    report = f"""### What I did
+
+    tiebreak {" ".join(sys.argv[1:])}
+
+### What happened
+
+```
+{"".join(traceback.format_exception(error))}```
+
+### Where
+
+tiebreak {_version()}, {git_says}, Python {platform.python_version()}, {platform.platform()}
+"""
+    with tempfile.NamedTemporaryFile(
+        "wb", prefix="tiebreak-bug-", suffix=".md", delete=False
+    ) as file:
+        file.write(report.encode("utf-8", "backslashreplace"))
+    return file.name
