@@ -1,0 +1,183 @@
+"""Replay one repository: merge every conflicted file as the driver would, and record each hunk."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from dataclasses import dataclass, field
+from time import perf_counter
+from typing import TYPE_CHECKING, NamedTuple, cast
+
+from extract import Located, locate, normalised
+from history import ConflictedFile, History, Limits, name_of, opened
+from records import CandidateRecord, HunkRecord, distinct
+
+from tiebreak.text.file import merge_text
+from tiebreak.text.toolbox import TOOLBOX
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    import pygit2
+
+    from tiebreak.conflict import Candidate, Ranked, Resolution
+    from tiebreak.text.document import Hunk
+    from tiebreak.text.language import Language
+
+OTHER = "(other)"  # files of no language that tiebreak knows
+
+
+class Options(NamedTuple):
+    """How much of a repository is replayed."""
+
+    limits: Limits = Limits()
+    max_hunks: int = 0  # of a repository; 0: all
+    merge_hunks: int = 50  # of one merge, so that a huge one does not dominate
+    texts: bool = False  # keep the texts in the records, for debugging on this machine
+
+
+@dataclass
+class Replayed:
+    """What came out of one repository."""
+
+    repo: str
+    hunks: list[HunkRecord] = field(default_factory=list)
+    counts: Counter[str] = field(default_factory=Counter)
+    seconds: list[float] = field(default_factory=list)  # of `merge_text`, per conflicted file
+
+
+class Merged(NamedTuple):
+    """One conflicted file after `merge_text`."""
+
+    hunks: list[HunkRecord]
+    seconds: float
+    outcome: str  # how the file came out, for the counts
+
+
+def replay(path: Path, options: Options, tick: Callable[[int, int], None]) -> Replayed:
+    """Replay the repository at `path`; `tick` is told how many of how many merges are done."""
+    result, seen = Replayed(name_of(path)), set[str]()
+    with opened(path, options.limits) as (history, head):
+        merges = history.merges(head)
+        for done, merge in enumerate(merges):
+            tick(done, len(merges))
+            if options.max_hunks and len(result.hunks) >= options.max_hunks:
+                break
+            result.counts["merges replayed"] += 1
+            found = _merge(history, merge, options, result)
+            result.hunks += distinct(found, seen)
+        tick(len(merges), len(merges))
+    result.counts.update(history.skipped)
+    if options.max_hunks:
+        del result.hunks[options.max_hunks :]
+    return result
+
+
+def _merge(
+    history: History, merge: pygit2.Oid, options: Options, result: Replayed
+) -> list[HunkRecord]:
+    """The hunks of one merge, files in an order that is random but the same in every run."""
+    files = sorted(history.conflicts(merge), key=lambda file: _hash(str(merge), file.path))
+    result.counts["merges with files in conflict"] += bool(files)
+    hunks: list[HunkRecord] = []
+    for number, file in enumerate(files):
+        if len(hunks) >= options.merge_hunks:
+            result.counts["files beyond the cap of their merge"] += len(files) - number
+            break
+        merged = _file(file, result.repo, str(merge), options)
+        hunks += merged.hunks
+        result.seconds.append(merged.seconds)
+        result.counts[merged.outcome] += 1
+    return hunks[: options.merge_hunks]
+
+
+def _file(file: ConflictedFile, repo: str, merge: str, options: Options) -> Merged:
+    start = perf_counter()
+    merged = merge_text(file.path, file.base, file.ours, file.theirs)
+    seconds = perf_counter() - start
+    if merged.document is None or not merged.resolutions:
+        outcome = "files with markers in an input" if merged.conflicts else "files clean by lines"
+        return Merged([], seconds, outcome)
+    located = locate(merged.document.regions, file.committed)
+    place = Place(repo, merge, file, merged.document.language)
+    hunks = [
+        record(place, resolution, found, texts=options.texts)
+        for resolution, found in zip(merged.resolutions, located, strict=True)
+    ]
+    outcome = "files left unmerged" if merged.unmerged else "files merged completely"
+    return Merged(hunks, seconds, outcome)
+
+
+class Place(NamedTuple):
+    """Where a hunk was found."""
+
+    repo: str
+    merge: str
+    file: ConflictedFile
+    language: Language | None
+
+
+def record(
+    place: Place, resolution: Resolution[bytes], located: Located, *, texts: bool
+) -> HunkRecord:
+    """Write down one hunk: what was proposed for it, and what the people made of it."""
+    terms = resolution.conflict.merge
+    four = (terms.base, terms.ours, terms.theirs, located.text or b"")
+    wanted = None if located.text is None else normalised(located.text)
+    return HunkRecord(
+        repo=place.repo,
+        merge=place.merge,
+        path=place.file.path,
+        language=place.language.name if place.language else OTHER,
+        lines=(_count(four[0]), _count(four[1]), _count(four[2]), _count(four[3])),
+        whole=place.file.whole,
+        dropped=located.reason,
+        digest=_hash(*(normalised(text).decode("latin-1") for text in four)),
+        action=resolution.action,
+        candidates=tuple(_candidates(resolution, wanted)),
+        texts=tuple(text.decode("utf-8", "replace") for text in four) if texts else (),
+    )
+
+
+def _candidates(resolution: Resolution[bytes], wanted: bytes | None) -> Iterator[CandidateRecord]:
+    """All candidates, best first, the vetoed ones last.
+
+    The pipeline runs the costly checks down to the first candidate that passes; to measure every
+    stratum on what would survive, they are run on the rest here.
+    """
+    for place, ranked in enumerate(resolution.ranked):
+        veto = _late_veto(resolution, ranked.candidate) if place else ""
+        yield _candidate(ranked.candidate, wanted, ranked, veto)
+    for rejected in resolution.rejected:
+        yield _candidate(rejected.candidate, wanted, None, rejected.veto.check)
+
+
+def _late_veto(resolution: Resolution[bytes], candidate: Candidate[bytes]) -> str:
+    hunk = cast("Hunk", resolution.conflict)
+    refusing = (name for name, check in TOOLBOX.late_checks if check(hunk, candidate) is not None)
+    return next(refusing, "")
+
+
+def _candidate(
+    candidate: Candidate[bytes], wanted: bytes | None, ranked: Ranked[bytes] | None, veto: str
+) -> CandidateRecord:
+    return CandidateRecord(
+        generator=candidate.generator,
+        stratum=candidate.stratum,
+        provable=candidate.provable,
+        drops=len(candidate.drops),
+        equal=normalised(candidate.value) == wanted,
+        veto=veto,
+        probability=round(ranked.judgement.probability, 4) if ranked else 0.0,
+        lower=round(ranked.judgement.lower, 4) if ranked else 0.0,
+    )
+
+
+def _count(text: bytes) -> int:
+    return text.count(b"\n") + (not text.endswith(b"\n") and text != b"")
+
+
+def _hash(*parts: str) -> str:
+    joined = "\0".join(parts).encode("utf-8", "surrogateescape")
+    return hashlib.blake2b(joined, digest_size=12).hexdigest()
