@@ -1,0 +1,233 @@
+"""The merge driver's Python half. `driver/tiebreak-driver` starts it on a text conflict.
+
+Git's own text merge is in the file already, and stays there unless this ends with one of the two
+statuses that the launcher knows; a crash, a kill or a timeout therefore needs no code here. The new
+result replaces the old in one step, the last before the end.
+
+Its imports are part of every conflict: no click, no subprocess, no dataclasses.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from tiebreak.errors import TiebreakError, UsageError
+from tiebreak.git.caller import Call, git_above, parse, saved_favor
+from tiebreak.git.spawn import as_bool, common_dir, git_dir, read_config
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from types import TracebackType
+
+    from tiebreak.text.file import Settings, TextMerge
+
+RESOLVED: Final = 120  # merged, nothing is left to do: driver/tiebreak-driver
+UNRESOLVED: Final = 121  # the file stays unmerged; %A is right as it is
+MEMORY: Final = 2 << 30  # bytes of address space; what needs more gets git's text merge
+
+_CONFIG: Final = r"^(tiebreak|alias)\.|^merge\.conflictstyle$"
+_FAVORS: Final = ("ours", "theirs", "union")
+_STYLES: Final = ("merge", "diff3", "zdiff3")
+
+
+class Request(NamedTuple):
+    """The launcher's arguments: files, then what git says of the merge."""
+
+    base: str
+    ours: str
+    theirs: str
+    target: str
+    marker_size: int
+    path: str
+    label_base: str
+    label_ours: str
+    label_theirs: str
+
+
+class Context(NamedTuple):
+    """What the merge is part of: the user's configuration, the command, the repository."""
+
+    config: Mapping[str, str]
+    call: Call
+    git_dir: str | None
+
+
+def main(argv: Sequence[str]) -> None:
+    """Merge one file and end the process; never returns."""
+    sys.excepthook = _one_line
+    _bound_memory()
+    parent = os.getppid()
+    request = _request(argv)
+    try:
+        status = drive(request, parent)
+    except TiebreakError as error:
+        say(request.path, str(error))
+        status = UNRESOLVED
+    os._exit(status)
+
+
+def _request(argv: Sequence[str]) -> Request:
+    base, ours, theirs, target, size, path, label_base, label_ours, label_theirs = argv
+    return Request(
+        base, ours, theirs, target, int(size), path, label_base, label_ours, label_theirs
+    )
+
+
+def drive(request: Request, parent: int) -> int:
+    """Merge the request's file, and give the status to end with."""
+    config = read_config(_CONFIG)
+    if not _setting(config, "enabled", default=True):
+        return UNRESOLVED
+    signal.setitimer(signal.ITIMER_REAL, _seconds(config))
+    call = parse(git_above(), config)
+    if call.command == "notes" or call.recreates(
+        request.label_ours, os.environ.get("GIT_PREFIX", "")
+    ):
+        return UNRESOLVED
+    context = Context(config, call, git_dir())
+    return _merge(request, context, parent)
+
+
+def _merge(request: Request, context: Context, parent: int) -> int:
+    from tiebreak.policy import APPLY, COMMIT
+    from tiebreak.text.file import merge_text
+
+    settings = _settings(request, context)
+    base, ours, theirs = map(_read, (request.base, request.ours, request.theirs))
+    outcome = merge_text(request.path, base, ours, theirs, settings)
+    resolved = sum(r.action in {APPLY, COMMIT} for r in outcome.resolutions)
+    status = UNRESOLVED if outcome.unmerged else RESOLVED
+    if not resolved and status == UNRESOLVED and settings.style == _style(context.config):
+        return UNRESOLVED
+    _stage(request, outcome.text)
+    if resolved and not context.call.only_looks:
+        _record(request, context, (base, ours, theirs), outcome)
+    if os.getppid() != parent:  # the launcher was killed, and git has gone on without us
+        os.unlink(f"{request.target}.result")
+        return UNRESOLVED
+    os.replace(f"{request.target}.result", request.target)
+    if resolved and not context.call.only_looks:
+        say(request.path, _summary(resolved, outcome))
+    return status
+
+
+def _settings(request: Request, context: Context) -> Settings:
+    from tiebreak.recipe import load_recipe, policy_from_config
+    from tiebreak.text.file import Settings
+    from tiebreak.text.markers import Labels
+
+    own = [(name.removeprefix("tiebreak."), value) for name, value in context.config.items()]
+    allowed = policy_from_config(own)
+    return Settings(
+        policy=load_recipe(".").policy_for(request.path, allowed),
+        style=context.call.style or _style(context.config),
+        marker_size=request.marker_size,
+        labels=Labels(request.label_ours, request.label_base, request.label_theirs),
+        favor=_favor(context),
+    )
+
+
+def _style(config: Mapping[str, str]) -> str:
+    style = config.get("merge.conflictstyle", "merge")
+    return style if style in _STYLES else "merge"
+
+
+def _favor(context: Context) -> str | None:
+    favor = context.config.get("tiebreak.favor")
+    if favor is not None and favor not in _FAVORS:
+        msg = f"git config tiebreak.favor: expected one of {', '.join(_FAVORS)}, got {favor!r}"
+        raise UsageError(msg)
+    saved = saved_favor(context.git_dir, context.call) if context.git_dir else None
+    return favor or context.call.favor or saved
+
+
+def _setting(config: Mapping[str, str], name: str, *, default: bool) -> bool:
+    value = config.get(f"tiebreak.{name}")
+    try:
+        return default if value is None else as_bool(value)
+    except ValueError as error:
+        msg = f"git config tiebreak.{name}: {error}"
+        raise UsageError(msg) from error
+
+
+def _seconds(config: Mapping[str, str]) -> float:
+    value = config.get("tiebreak.timeout", "10")
+    try:
+        seconds = float(value)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds < float("inf"):
+        msg = f"git config tiebreak.timeout: expected seconds, more than 0, got {value!r}"
+        raise UsageError(msg)
+    return seconds
+
+
+def _stage(request: Request, text: bytes) -> None:
+    """Write the result beside the target, all of it or not at all."""
+    with open(f"{request.target}.result", "wb") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _record(
+    request: Request, context: Context, texts: tuple[bytes, bytes, bytes], outcome: TextMerge
+) -> None:
+    from tiebreak.journal import Journal, Texts, text_entry
+
+    if context.git_dir is None:
+        return
+    operation = " ".join(filter(None, (context.call.command or "merge", request.label_theirs)))
+    entry, contents = text_entry(
+        request.path,
+        Texts(*texts, outcome.floor, outcome.text),
+        outcome.resolutions,
+        operation=operation,
+    )
+    Journal(common_dir(context.git_dir)).record(entry, contents)
+
+
+def _summary(resolved: int, outcome: TextMerge) -> str:
+    count = len(outcome.resolutions)
+    hunks = "hunk" if count == 1 else "hunks"
+    review = ", left unmerged for review" if outcome.unmerged and not outcome.conflicts else ""
+    return f"{resolved} of {count} {hunks} resolved{review} (tiebreak review)"
+
+
+def say(path: str, line: str) -> None:
+    """One line on standard error. Never on standard output: `git merge-tree` prints there."""
+    shown = path if path.isprintable() else ascii(path)
+    os.write(2, os.fsencode(f"tiebreak: {shown}: {line}\n"))
+
+
+def _read(name: str) -> bytes:
+    with open(name, "rb") as file:
+        return file.read()
+
+
+def _bound_memory() -> None:
+    import resource
+
+    _, most = resource.getrlimit(resource.RLIMIT_AS)
+    if most == resource.RLIM_INFINITY or most > MEMORY:
+        try:
+            resource.setrlimit(resource.RLIMIT_AS, (MEMORY, most))
+        except (OSError, ValueError):  # macOS has no such limit
+            return
+
+
+def _one_line(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """A defect in one line; the launcher adds that git's own conflict is kept."""
+    if os.environ.get("TIEBREAK_DEBUG"):
+        sys.__excepthook__(kind, error, trace)
+        return
+    where = ""
+    while trace is not None:
+        code = trace.tb_frame.f_code
+        where = f"{os.path.basename(code.co_filename)}:{trace.tb_lineno}"
+        trace = trace.tb_next
+    line = f"tiebreak: {kind.__name__}: {error} ({where})".replace("\n", " ")
+    os.write(2, os.fsencode(f"{line}\n"))
