@@ -57,6 +57,9 @@ def sealed(
         "LC_ALL": "C.UTF-8",
         "TZ": "UTC",
     }
+    if "PYTHONPATH" in os.environ:  # a run from the source tree: the same for processes elsewhere
+        paths = os.environ["PYTHONPATH"].split(os.pathsep)
+        settings["PYTHONPATH"] = os.pathsep.join(map(os.path.abspath, paths))
     for name, value in settings.items():
         monkeypatch.setenv(name, value)
     if os.path.isabs(GIT):  # what runs `git` by name (tiebreak itself) meets the same one
