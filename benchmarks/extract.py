@@ -35,7 +35,7 @@ class Located(NamedTuple):
 
 
 class Change(NamedTuple):
-    """Lines ``[old, old_end)`` of the merged file became ``[new, new_end)`` of the committed one."""
+    """Lines ``[old, old_end)`` of the merged file became ``[new, new_end)`` of the committed."""
 
     old: int
     old_end: int

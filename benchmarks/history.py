@@ -103,7 +103,7 @@ class History:
 
     def _file(self, entries: Entries, tree: pygit2.Tree) -> ConflictedFile | str:
         """The file behind a conflict's index entries, or why it is left out."""
-        base, ours, theirs = entries
+        _, ours, theirs = entries
         if ours is None or theirs is None:
             return "files removed or renamed on one side"
         if not {entry.mode for entry in entries if entry is not None} <= REGULAR:
@@ -116,7 +116,7 @@ class History:
             return "files too large"
         if any(b"\0" in version[:BINARY_PROBE] for version in versions):
             return "binary files"
-        return ConflictedFile(ours.path, versions[0], versions[1], versions[2], committed)
+        return ConflictedFile(str(ours.path), versions[0], versions[1], versions[2], committed)
 
     def _read(self, oid: pygit2.Oid) -> bytes:
         blob = self._repository[oid]
@@ -125,14 +125,14 @@ class History:
 
     def _committed(self, entries: Entries, tree: pygit2.Tree) -> bytes | None:
         for entry in (entries[1], entries[2]):
-            if entry is not None and entry.path in tree:
-                found = tree[entry.path]
+            if entry is not None and str(entry.path) in tree:
+                found = tree[str(entry.path)]
                 return found.data if isinstance(found, pygit2.Blob) else None
         return None
 
 
 def _path(entries: Entries) -> str:
-    return next(entry.path for entry in entries if entry is not None)
+    return next(str(entry.path) for entry in entries if entry is not None)
 
 
 @contextmanager
@@ -142,7 +142,7 @@ def opened(path: Path, limits: Limits) -> Iterator[tuple[History, pygit2.Oid]]:
     with tempfile.TemporaryDirectory(prefix="replay-") as scratch:
         borrowing = pygit2.init_repository(scratch, bare=True)
         borrowing.odb.add_disk_alternate(str(objects_of(source)))
-        yield History(borrowing, limits), source.head.target
+        yield History(borrowing, limits), source.head.peel(pygit2.Commit).id
 
 
 def objects_of(repository: pygit2.Repository) -> Path:

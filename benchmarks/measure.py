@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, NamedTuple, cast
 from extract import Located, locate, normalised
 from history import ConflictedFile, History, Limits, name_of, opened
 from records import CandidateRecord, HunkRecord, distinct
-
 from tiebreak.text.file import merge_text
 from tiebreak.text.toolbox import TOOLBOX
 
@@ -122,7 +121,7 @@ def record(
     place: Place, resolution: Resolution[bytes], located: Located, *, texts: bool
 ) -> HunkRecord:
     """Write down one hunk: what was proposed for it, and what the people made of it."""
-    terms = resolution.conflict.merge
+    terms = cast("Hunk", resolution.conflict).merge
     four = (terms.base, terms.ours, terms.theirs, located.text or b"")
     wanted = None if located.text is None else normalised(located.text)
     return HunkRecord(

@@ -12,7 +12,6 @@ from tiebreak.text.judge import judge
 
 if TYPE_CHECKING:
     from records import CandidateRecord, HunkRecord
-
     from tiebreak.conflict import Judgement
     from tiebreak.text.document import Hunk
 

@@ -22,6 +22,9 @@ from multiprocessing import Manager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
 import halves
 import records
 import tables
@@ -29,8 +32,6 @@ import tally
 from history import Limits, name_of
 from measure import Options, Replayed, replay
 from rejudge import rejudge
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

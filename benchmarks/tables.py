@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import tally
-from intervals import wilson
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
+
+import tally
+from intervals import wilson
 
 if TYPE_CHECKING:
     from collections import Counter
@@ -52,7 +53,8 @@ def show(hunks: Sequence[HunkRecord], counts: Counter[str], seconds: Sequence[fl
     console.print(_times(seconds))
 
 
-def _table(title: str, first: str, columns: Iterable[str]) -> Table:
+def blank(title: str, first: str, columns: Iterable[str]) -> Table:
+    """An empty table: names on the left, numbers on the right."""
     table = Table(title=title, box=SIMPLE_HEAD, title_justify="left", title_style="bold")
     table.min_width = len(title) + 2
     table.add_column(first)
@@ -62,7 +64,7 @@ def _table(title: str, first: str, columns: Iterable[str]) -> Table:
 
 
 def _counts(hunks: Sequence[HunkRecord], counts: Counter[str]) -> Table:
-    table = _table("Replayed", "what", ["count"])
+    table = blank("Replayed", "what", ["count"])
     for name, count in sorted(counts.items()):
         table.add_row(name, str(count))
     table.add_row("distinct hunks", str(len(hunks)))
@@ -74,7 +76,7 @@ def _counts(hunks: Sequence[HunkRecord], counts: Counter[str]) -> Table:
 
 
 def _outcomes(title: str, hunks: Sequence[HunkRecord], *, by_language: bool) -> Table:
-    table = _table(title, "language" if by_language else "repository", OUTCOME)
+    table = blank(title, "language" if by_language else "repository", OUTCOME)
     rows = tally.outcomes(hunks, lambda hunk: hunk.language if by_language else hunk.repo)
     for row in [*rows, tally.outcome("total", hunks)]:
         table.add_row(
@@ -90,7 +92,7 @@ def _outcomes(title: str, hunks: Sequence[HunkRecord], *, by_language: bool) -> 
 
 
 def _strata(title: str, rows: Iterable[tally.Stratum], hunks: int) -> Table:
-    table = _table(title, "name", STRATUM)
+    table = blank(title, "name", STRATUM)
     for row in rows:
         table.add_row(
             row.name,
@@ -106,14 +108,14 @@ def _strata(title: str, rows: Iterable[tally.Stratum], hunks: int) -> Table:
 
 
 def _vetoes(hunks: Sequence[HunkRecord]) -> Table:
-    table = _table("Vetoes", "check", ["refused", "of them right", "%"])
+    table = blank("Vetoes", "check", ["refused", "of them right", "%"])
     for name, refused, right in tally.vetoes(hunks):
         table.add_row(name, str(refused), str(right), percent(right, refused))
     return table
 
 
 def _risk(title: str, hunks: Sequence[HunkRecord]) -> Table:
-    table = _table(title, "coverage %", ["judge's probability", "right % [95 %]"])
+    table = blank(title, "coverage %", ["judge's probability", "right % [95 %]"])
     for point in tally.risk_coverage(hunks):
         span = f"{100 * point.precision:5.1f} [{100 * point.low:.1f}, {100 * point.high:.1f}]"
         table.add_row(f"{100 * point.coverage:.1f}", f"{point.probability:.3f}", span)
@@ -124,7 +126,7 @@ def _risk(title: str, hunks: Sequence[HunkRecord]) -> Table:
 
 
 def _times(seconds: Sequence[float]) -> Table:
-    table = _table("merge_text, milliseconds per conflicted file", "quantile", ["ms"])
+    table = blank("merge_text, milliseconds per conflicted file", "quantile", ["ms"])
     ordered = sorted(seconds) or [0.0]
     for name, share in (("median", 0.5), ("90 %", 0.9), ("99 %", 0.99), ("longest", 1.0)):
         place = min(len(ordered) - 1, int(share * len(ordered)))

@@ -1,4 +1,4 @@
-"""Count what replay recorded: by language, by stratum, by risk. Numbers only; `tables` prints them."""
+"""Count what replay recorded: by language, by stratum, by risk. `tables` prints it."""
 
 from __future__ import annotations
 
