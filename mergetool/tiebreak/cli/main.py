@@ -1,8 +1,8 @@
 """The door of the command line: the commands by name, and what an error looks like.
 
-Every command lives in a module of its own and is imported when it is asked for. Nothing below
-prints an error or ends the process: a `TiebreakError` becomes one line here, anything else that goes
-wrong is a defect and becomes a log to paste into an issue.
+Every command lives in a module of its own and is imported when asked for. Nothing below prints an
+error or ends the process: a `TiebreakError` becomes one line here, anything else that goes wrong
+is a defect and becomes a log to paste into an issue.
 """
 
 from __future__ import annotations
