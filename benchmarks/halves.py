@@ -15,16 +15,17 @@ NAMES = Path(__file__).with_name("repositories.txt")
 
 def half_of(repository: str) -> str:
     """``tuning`` or ``report``; empty for a repository that is not on the list."""
-    return _halves().get(repository, "")
+    return split().get(repository, "")
 
 
 @cache
-def _halves() -> dict[str, str]:
+def split() -> dict[str, str]:
+    """The half of every repository on the list, by name."""
     lines = NAMES.read_text(encoding="utf-8").splitlines()
     names = sorted(line for line in lines if line and not line.startswith("#"))
     return {name: HALVES[place % 2] for place, name in enumerate(names)}
 
 
 if __name__ == "__main__":
-    for name, half in _halves().items():
+    for name, half in split().items():
         print(f"{half}\t{name}")

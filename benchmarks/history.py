@@ -33,6 +33,7 @@ class Limits(NamedTuple):
     since: int = 0  # seconds since 1970: older merges are left out
     max_merges: int = 0  # of a repository; 0: all
     max_file: int = 1_000_000  # bytes of the largest version
+    only: frozenset[str] = frozenset()  # ids of the merges to replay; empty: all
 
 
 class ConflictedFile(NamedTuple):
@@ -72,6 +73,8 @@ class History:
             for commit in walker
             if len(commit.parent_ids) == TWO and commit.commit_time >= self._limits.since
         )
+        if self._limits.only:
+            found = [name for name in found if name in self._limits.only]
         return [pygit2.Oid(hex=name) for name in found[: self._limits.max_merges or None]]
 
     def conflicts(self, merge: pygit2.Oid) -> Iterator[ConflictedFile]:

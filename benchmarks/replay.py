@@ -64,6 +64,7 @@ def _parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("repositories", nargs="*", type=Path, metavar="REPO", help="a local repository")
     add("--from", nargs="+", type=Path, dest="dumps", metavar="DUMP", help="report on dumps")
+    add("--again", nargs="+", type=Path, metavar="DUMP", help="only the merges in these dumps")
     add("--rejudge", action="store_true", help="judge a dump's hunks with the present table")
     add("--half", choices=halves.HALVES, help="only repositories of this half (see halves.py)")
     add("--since", type=_day, default=0, metavar="YYYY-MM-DD", help="no merges before this day")
@@ -91,8 +92,9 @@ def _from_dumps(options: argparse.Namespace) -> list[Replayed]:
 
 def _replay_all(options: argparse.Namespace) -> list[Replayed]:
     """Replay every repository, `options.jobs` at a time; duplicates across them count once."""
+    only = frozenset(hunk.merge for hunk in records.read(options.again or []))
     wanted = Options(
-        Limits(options.since, options.max_merges, options.max_file),
+        Limits(options.since, options.max_merges, options.max_file, only),
         options.max_hunks,
         options.merge_hunks,
         options.texts,
