@@ -32,13 +32,14 @@ class Rewritten(NamedTuple):
     """The file afterwards.
 
     `matched` are the hunks, by number, whose block was found; `replaced` those of them that have a
-    resolution. `blocks` is how many blocks there were, `left` how many there are now.
+    resolution. `found` of the `blocks` that there were are this merge's; `left` are there now.
     """
 
     text: bytes
     matched: frozenset[int]
     replaced: frozenset[int]
     blocks: int
+    found: int
     left: int
 
 
@@ -70,7 +71,7 @@ def rewrite(current: bytes, merge: TextMerge, settings: Settings) -> Rewritten:
                     replaced.update(chosen.keys() & set(run.hunks))
     text = page.text
     left = sum(isinstance(p, MarkedConflict) for p in parse_markers(text, settings.marker_size))
-    return Rewritten(text, frozenset(matched), frozenset(replaced), page.blocks, left)
+    return Rewritten(text, frozenset(matched), frozenset(replaced), page.blocks, page.found, left)
 
 
 def _chosen(merge: TextMerge) -> dict[int, bytes]:
@@ -95,7 +96,7 @@ def _ways(page: _Page, settings: Settings) -> Iterator[Settings]:
     styles = ("diff3", "zdiff3") if page.shows_base else ("merge",)
     for style in sorted(styles, key=lambda s: s != settings.style):
         for level in sorted(LEVELS, key=lambda s: s != settings.level):
-            if not page.exhausted:
+            if page.found < page.blocks:
                 yield settings._replace(style=style, level=level, favor=None)
 
 
@@ -169,9 +170,9 @@ class _Page:
         return len(self._blocks)
 
     @property
-    def exhausted(self) -> bool:
-        """Whether there is no block that was not found yet."""
-        return self._taken.issuperset(self._blocks)
+    def found(self) -> int:
+        """How many blocks were found to be the merge's."""
+        return len(self._taken)
 
     @property
     def shows_base(self) -> bool:

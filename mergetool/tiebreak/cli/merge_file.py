@@ -1,0 +1,242 @@
+"""``tiebreak merge-file``: `git merge-file` with the same arguments, bytes and exit codes.
+
+With ``--resolve`` the hunks go through the pipeline first; ``--json`` shows what it thinks of each.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+import click
+
+from tiebreak.errors import InputError, TiebreakError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tiebreak.policy import Policy
+    from tiebreak.text.file import Settings, TextMerge
+
+# As git merge-file ends (git-merge-file(1), "DESCRIPTION")
+ERROR: Final = 255
+MOST_CONFLICTS: Final = 127
+WRONG_USAGE: Final = 129
+MOST_LABELS: Final = 3
+LARGEST: Final = 1023 * 1024 * 1024  # bytes; git's MAX_XDIFF_SIZE
+
+_NAMES: Final = ("ours", "base", "theirs")
+
+
+class _LikeGit(click.Command):
+    """Ends in git's status when it is called in a wrong way."""
+
+    def make_context(
+        self,
+        info_name: str | None,
+        args: list[str],
+        parent: click.Context | None = None,
+        **extra: object,
+    ) -> click.Context:
+        """Parse the arguments."""
+        try:
+            return super().make_context(info_name, args, parent, **extra)
+        except click.UsageError as error:
+            error.show()
+            raise click.exceptions.Exit(WRONG_USAGE) from error
+
+
+class Options(NamedTuple):
+    """The command line."""
+
+    files: tuple[str, str, str]
+    labels: tuple[str, ...]
+    stdout: bool
+    quiet: bool
+    style: str | None
+    favor: str | None
+    marker_size: int
+    diff_algorithm: str
+    object_id: bool
+    resolve: bool
+    as_json: bool
+    path: str | None
+
+
+@click.command("merge-file", cls=_LikeGit)
+@click.argument("files", nargs=3, metavar="CURRENT BASE OTHER")
+@click.option("-p", "--stdout", is_flag=True, help="Print the result; do not write CURRENT.")
+@click.option("-q", "--quiet", is_flag=True, help="Print no errors.")
+@click.option("-L", "labels", multiple=True, metavar="NAME", help="Label for CURRENT, BASE, OTHER.")
+@click.option("--diff3", "style", flag_value="diff3", help="Show the base in conflicts.")
+@click.option("--zdiff3", "style", flag_value="zdiff3", help="The same, common lines moved out.")
+@click.option("--ours", "favor", flag_value="ours", help="Resolve conflicts as ours.")
+@click.option("--theirs", "favor", flag_value="theirs", help="Resolve conflicts as theirs.")
+@click.option("--union", "favor", flag_value="union", help="Resolve conflicts as both.")
+@click.option("--marker-size", type=int, default=7, metavar="N", help="Length of the markers.")
+@click.option(
+    "--diff-algorithm",
+    type=click.Choice(["myers", "minimal", "patience", "histogram"]),
+    default="myers",
+    help="How lines are compared.",
+)
+@click.option("--object-id", is_flag=True, help="The three are blobs; print the result's id.")
+@click.option("--resolve", is_flag=True, help="Resolve what tiebreak can, by your policy.")
+@click.option("--json", "as_json", is_flag=True, help="Print hunks and candidates; write nothing.")
+@click.option("--path", metavar="PATH", help="Merge as if CURRENT were at PATH (its language).")
+def command(**arguments: Any) -> int:
+    """Merge OTHER's changes since BASE into CURRENT, exactly as git merge-file does.
+
+    Ends with the number of conflicts (at most 127), 255 on an error, 129 on a wrong call.
+    """
+    options = Options(**arguments)
+    try:
+        return _run(options)
+    except TiebreakError as error:
+        if not options.quiet:
+            click.echo(f"error: {error}", err=True)
+        return ERROR
+
+
+def _run(options: Options) -> int:
+    if len(options.labels) > MOST_LABELS:
+        click.echo("error: too many labels on the command line", err=True)
+        return WRONG_USAGE
+    texts = _read_objects(options.files) if options.object_id else _read_files(options.files)
+    settings = _settings(options)
+    if options.resolve or options.as_json:
+        from tiebreak.text.file import merge_text
+
+        settings = settings._replace(policy=_policy(options.path or options.files[0]))
+        merge = merge_text(options.path or options.files[0], texts[1], texts[0], texts[2], settings)
+        status = max(merge.conflicts, int(merge.unmerged))
+        text = _json(merge, options) if options.as_json else merge.text
+    else:
+        text, status = _plain(texts, settings)
+    if options.stdout or options.as_json:
+        click.echo(text, nl=False)
+    elif options.object_id:
+        from tiebreak.git.stages import write_blob
+
+        click.echo(write_blob(text, os.curdir))
+    else:
+        _write(options.files[0], text)
+    return min(status, MOST_CONFLICTS)
+
+
+def _plain(texts: Sequence[bytes], settings: Settings) -> tuple[bytes, int]:
+    """The merge as git does it, and the number of conflicts."""
+    from tiebreak.text.markers import render
+    from tiebreak.text.merge3 import merge_lines
+
+    ours, base, theirs = texts
+    regions = merge_lines(base, ours, theirs, algorithm=settings.algorithm)
+    return render(
+        regions,
+        style=settings.style,
+        level=settings.level,
+        labels=settings.labels,
+        marker_size=settings.marker_size,
+        favor=settings.favor,
+        algorithm=settings.algorithm,
+    )
+
+
+def _settings(options: Options) -> Settings:
+    from tiebreak.git.repository import config, git_version
+    from tiebreak.text.diff import algorithm_of
+    from tiebreak.text.file import Settings
+    from tiebreak.text.markers import STYLES, Labels
+
+    style = options.style or config("merge.conflictStyle") or "merge"
+    if style not in STYLES:
+        msg = f"unknown style {style!r} given for merge.conflictStyle"
+        raise InputError(msg)
+    algorithm = options.diff_algorithm
+    if algorithm != "myers":  # which is the same in every version of git
+        algorithm = algorithm_of(algorithm, git_version())
+    current, base, other = (*options.labels, *options.files[len(options.labels) :])
+    return Settings(
+        style=style,
+        marker_size=options.marker_size,
+        labels=Labels(current, base, other),
+        algorithm=algorithm,
+        level="zealous_alnum",
+        favor=options.favor,
+    )
+
+
+def _policy(path: str) -> Policy:
+    """The user's policy, limited by the recipe of the repository around, if there is one."""
+    from tiebreak.git.repository import config_section, find_repository
+    from tiebreak.recipe import load_recipe, policy_from_config
+
+    pairs = [(k.removeprefix("tiebreak."), v) for k, v in config_section(r"^tiebreak\.")]
+    allowed = policy_from_config(pairs)
+    try:
+        top = find_repository().top
+    except InputError:
+        return allowed
+    if top is None:
+        return allowed
+    inside = os.path.relpath(os.path.realpath(path), os.path.realpath(top))
+    return load_recipe(top).policy_for(inside, allowed)
+
+
+def _read_files(names: Sequence[str]) -> list[bytes]:
+    return [_checked(name, _read_file(name)) for name in names]
+
+
+def _read_file(name: str) -> bytes:
+    try:
+        with open(name, "rb") as file:
+            return file.read()
+    except OSError as error:
+        msg = f"Could not open {name}: {error.strerror}"
+        raise InputError(msg) from error
+
+
+def _read_objects(names: Sequence[str]) -> list[bytes]:
+    from tiebreak.git.stages import read_objects
+
+    texts = []
+    for name, text in zip(names, read_objects(names, os.curdir), strict=True):
+        if text is None:
+            msg = f"object '{name}' does not exist"
+            raise InputError(msg)
+        texts.append(_checked(name, text))
+    return texts
+
+
+def _checked(name: str, text: bytes) -> bytes:
+    from tiebreak.text.file import is_binary
+
+    if len(text) > LARGEST or is_binary(text):
+        msg = f"Cannot merge binary files: {name}"
+        raise InputError(msg)
+    return text
+
+
+def _write(name: str, text: bytes) -> None:
+    """Replace a regular file at once, through links; write anything else (a pipe) as it is."""
+    from tiebreak.git.worktree import read_file, write_file
+
+    target = os.path.realpath(name)
+    before = read_file(target)
+    if before is not None:
+        write_file(target, text, instead_of=before)
+        return
+    try:
+        with open(target, "wb") as file:
+            file.write(text)
+    except OSError as error:
+        msg = f"Could not open {name} for writing: {error.strerror}"
+        raise InputError(msg) from error
+
+
+def _json(merge: TextMerge, options: Options) -> bytes:
+    import json
+
+    from tiebreak.cli.hunks import report
+
+    return json.dumps(report(merge, options.path or options.files[0]), indent=2).encode() + b"\n"

@@ -1,0 +1,137 @@
+"""``tiebreak review``: what was resolved automatically, by whom, on what grounds."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import TYPE_CHECKING
+
+import click
+
+from tiebreak.cli import show
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from tiebreak.git.repository import Repository
+    from tiebreak.journal import Decision, Entry, Journal
+
+
+@click.command("review")
+@click.argument("wanted", nargs=-1, metavar="[PATH|ID]...")
+@click.option("--all", "everything", is_flag=True, help="List everything in the journal.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON (docs/commands.md).")
+def command(wanted: tuple[str, ...], everything: bool, as_json: bool) -> None:  # noqa: FBT001  (click's)
+    """Show what was resolved automatically, against what git alone would have left.
+
+    Without arguments: the files of the current or last merge, rebase or cherry-pick. The journal
+    keeps its entries for 60 days.
+    """
+    from tiebreak.cli.entries import last_operation, open_journal, select
+    from tiebreak.git.repository import find_repository
+
+    repository = find_repository()
+    journal = open_journal(repository)
+    entries = journal.entries()
+    chosen = select(entries, wanted, repository.top) if wanted else last_operation(entries)
+    if everything and not wanted:
+        chosen = entries
+    if as_json:
+        _print_json(chosen, journal)
+    elif everything and not wanted:
+        _print_list(chosen, repository)
+    else:
+        _print_details(chosen, journal, repository)
+        older = len(entries) - len(chosen)
+        if older and not wanted:
+            click.echo(f"{older} more in the journal: tiebreak review --all")
+
+
+def _print_list(entries: Sequence[Entry], repository: Repository) -> None:
+    rows = [(e.id, _ago(e.when), show.path(e.path, repository.top), _summary(e)) for e in entries]
+    for line in show.columns(rows) if rows else ["nothing was resolved automatically"]:
+        click.echo(line)
+
+
+def _print_details(entries: Sequence[Entry], journal: Journal, repository: Repository) -> None:
+    if not entries:
+        click.echo("nothing was resolved automatically")
+    for entry in entries:
+        seen = show.path(entry.path, repository.top)
+        click.secho(f"{entry.id}  {seen}: {_summary(entry)}, {_ago(entry.when)}", bold=True)
+        for line in show.columns([_row(decision) for decision in entry.decisions]):
+            click.echo(f"  {line}")
+        for diff_line in _difference(entry, journal):
+            _echo_diff(diff_line)
+        click.echo()
+
+
+def _summary(entry: Entry) -> str:
+    """``merge other: 2 of 3 conflicts resolved``, and whether that was taken back."""
+    conflicts = show.count(len(entry.decisions), "conflict")
+    undone = " (undone)" if entry.undone else ""
+    return f"{entry.operation}: {entry.resolved} of {conflicts} resolved{undone}"
+
+
+def _row(decision: Decision) -> tuple[str, str, str, str]:
+    """Where, what was done, by whom, on what grounds."""
+    if not decision.generator:
+        return decision.name, "left", "", ""
+    what = {"commit": "resolved", "apply": "applied"}.get(decision.action, "left")
+    dropped = [f"drops {'; '.join(decision.drops)}"] if decision.drops else []
+    reasons = "; ".join([decision.why, *dropped])
+    return decision.name, what, decision.generator, f"{_confidence(decision)}: {reasons}"
+
+
+def _confidence(decision: Decision) -> str:
+    """``certain``, or the measured probability with its lower bound and where it comes from."""
+    if decision.provable:
+        return "follows from the inputs"
+    likely, least = show.share(decision.probability), show.share(decision.lower)
+    return f"{likely} likely, at least {least} ({decision.evidence})"
+
+
+def _difference(entry: Entry, journal: Journal) -> list[bytes]:
+    from tiebreak.cli.unified import unified
+    from tiebreak.journal import TEXT
+
+    if entry.kind != TEXT:
+        return []
+    texts = journal.texts(entry)
+    return unified(texts.floor, texts.result, ("git alone", "tiebreak"))
+
+
+def _echo_diff(line: bytes) -> None:
+    colours = {b"+": "green", b"-": "red", b"@": "cyan"}
+    colour = colours.get(line[:1]) if sys.stdout.isatty() else None
+    if colour is None:
+        click.echo(line, nl=False)
+    else:
+        click.echo(click.style("\0", fg=colour).encode().replace(b"\0", line), nl=False)
+
+
+def _ago(when: float, now: float | None = None) -> str:
+    """``just now``, ``5 minutes ago``, ``3 days ago``."""
+    seconds = max((time.time() if now is None else now) - when, 0.0)
+    for size, noun in ((86400, "day"), (3600, "hour"), (60, "minute")):
+        if seconds >= size:
+            return f"{show.count(int(seconds // size), noun)} ago"
+    return "just now"
+
+
+def _print_json(entries: Sequence[Entry], journal: Journal) -> None:
+    import json
+
+    found = list(_json_entries(entries, journal))
+    click.echo(json.dumps({"format": 1, "entries": found}, indent=2))
+
+
+def _json_entries(entries: Sequence[Entry], journal: Journal) -> Iterator[dict[str, object]]:
+    for entry in entries:
+        fields = entry._asdict()
+        fields["id"] = entry.id
+        for name in ("base", "ours", "theirs", "floor", "result"):
+            fields[name] = fields[name]._asdict()
+        fields["decisions"] = [decision._asdict() for decision in entry.decisions]
+        fields["diff"] = b"".join(_difference(entry, journal)).decode("utf-8", "replace")
+        yield fields

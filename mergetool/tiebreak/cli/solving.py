@@ -1,0 +1,308 @@
+"""What `tiebreak solve` does: read every conflict of the index, resolve, record, write, stage.
+
+One process for all files, and git is asked once for all of them. Each file is planned without
+touching anything, so a dry run is the same work without the last step.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from tiebreak.errors import InputError
+from tiebreak.git.repository import config_section, git_version
+from tiebreak.git.stages import read_objects, stage, unmerged
+from tiebreak.git.worktree import attributes, read_file, write_file
+from tiebreak.journal import Journal, JournalError, Texts, text_entry
+from tiebreak.policy import APPLY, SUGGEST
+from tiebreak.recipe import NAME, load_recipe, parse_recipe, policy_from_config
+from tiebreak.text.blocks import rewrite
+from tiebreak.text.diff import algorithm_of
+from tiebreak.text.file import Settings, is_binary, merge_text
+from tiebreak.text.markers import STYLES, has_markers
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from tiebreak.git.repository import Repository
+    from tiebreak.git.stages import Unmerged
+    from tiebreak.git.worktree import Attributes
+    from tiebreak.journal import Entry
+    from tiebreak.policy import Policy
+    from tiebreak.text.blocks import Rewritten
+    from tiebreak.text.file import TextMerge
+
+RESOLVED: Final = "resolved"  # nothing is left to do; staged
+APPLIED: Final = "applied"  # resolved, for the user to look at and to stage
+PARTLY: Final = "partly"  # some conflicts were resolved, others are still there
+LEFT: Final = "left"  # untouched
+
+
+class Outcome(NamedTuple):
+    """What became of one file.
+
+    `resolved` of its `conflicts` were resolved now, by the generators `by`; `left` blocks of
+    markers are in it still. `id` is the journal entry's, empty when nothing was done.
+    """
+
+    path: str
+    status: str
+    why: str
+    conflicts: int = 0
+    resolved: int = 0
+    left: int = 0
+    by: tuple[str, ...] = ()
+    id: str = ""
+
+
+class _Sources(NamedTuple):
+    """A conflict's three texts, and what governs it."""
+
+    path: str
+    base: bytes
+    ours: bytes
+    theirs: bytes
+    settings: Settings
+    disagrees_on_mode: bool
+
+
+class _Plan(NamedTuple):
+    """One file's outcome and what it takes: the file before and after, the entry to record."""
+
+    outcome: Outcome
+    before: bytes = b""
+    after: bytes = b""
+    entry: Entry | None = None
+    contents: Mapping[str, bytes] = {}
+
+
+class _Form(NamedTuple):
+    """A work-tree file in the repository's form, and whether all its lines end in CRLF there."""
+
+    text: bytes
+    crlf: bool
+
+    def restore(self, text: bytes) -> bytes:
+        """A text in the work-tree form again."""
+        return text.replace(b"\n", b"\r\n") if self.crlf else text
+
+
+def solve(
+    repository: Repository, pathspecs: Sequence[str], *, dry_run: bool = False
+) -> list[Outcome]:
+    """Resolve what can be resolved of the unmerged paths; gives what became of each of them.
+
+    `pathspecs` are git's, seen from the current directory; none means the whole work tree.
+    """
+    top = repository.top
+    if top is None:
+        msg = "this repository is bare; there is no work tree with conflicts"
+        raise InputError(msg)
+    conflicts = unmerged(os.getcwd() if pathspecs else top, pathspecs)
+    journal = Journal(repository.common_dir)
+    algorithms = (algorithm_of("histogram", git_version()), "myers")  # ort's, git merge-file's
+    plans = [
+        _Plan(read) if isinstance(read, Outcome) else _plan(read, algorithms, journal, top)
+        for read in _read(conflicts, top)
+    ]
+    if not dry_run:
+        plans = [_carry_out(plan, journal, top) for plan in plans]
+        stage([plan.outcome.path for plan in plans if plan.outcome.status == RESOLVED], top)
+    return [plan.outcome for plan in plans]
+
+
+def _read(conflicts: Sequence[Unmerged], top: str) -> list[_Sources | Outcome]:
+    """Every conflict with its texts, or why it is none of ours."""
+    if not conflicts:
+        return []
+    versions = [v for c in conflicts if c.obstacle is None for v in (c.base, c.ours, c.theirs) if v]
+    names = sorted({version.oid for version in versions})
+    committed, *contents = read_objects([f"HEAD:{NAME}", *names], top)
+    texts = dict(zip(names, contents, strict=True))
+    governed = _Governed(conflicts, committed, top)
+    found = attributes([conflict.path for conflict in conflicts], top)
+    return [_sources(c, found[c.path], texts, governed) for c in conflicts]
+
+
+def _sources(
+    conflict: Unmerged,
+    attributes: Attributes,
+    texts: Mapping[str, bytes | None],
+    governed: _Governed,
+) -> _Sources | Outcome:
+    reason = conflict.obstacle or attributes.converted
+    if reason is not None:
+        return Outcome(conflict.path, LEFT, reason)
+    sides = []
+    for version in (conflict.base, conflict.ours, conflict.theirs):
+        text = texts[version.oid] if version is not None else b""
+        if text is None:
+            return Outcome(conflict.path, LEFT, "a version of it is not in the object database")
+        sides.append(text)
+    if any(map(is_binary, sides)):
+        return Outcome(conflict.path, LEFT, "binary")
+    base, ours, theirs = sides
+    settings = Settings(
+        policy=governed.policy(conflict.path),
+        style=governed.style,
+        marker_size=attributes.marker_size,
+    )
+    return _Sources(conflict.path, base, ours, theirs, settings, conflict.disagrees_on_mode)
+
+
+class _Governed:
+    """What the user's configuration and the recipes say.
+
+    The recipe of the commit that is being merged into rules, since what the other side brings must
+    not decide about its own merge; the work tree's can only lower it further.
+    """
+
+    __slots__ = ("_allowed", "_recipes", "style")
+
+    def __init__(self, conflicts: Sequence[Unmerged], committed: bytes | None, top: str) -> None:
+        config = dict(config_section(r"^tiebreak\.|^merge\.conflictstyle$"))
+        own = [(name.removeprefix("tiebreak."), value) for name, value in config.items()]
+        style = config.get("merge.conflictstyle", "")
+        self.style = style if style in STYLES else "merge"
+        self._allowed = policy_from_config(own)
+        self._recipes = [] if committed is None else [parse_recipe(committed)]
+        if all(conflict.path != NAME for conflict in conflicts):
+            self._recipes.append(load_recipe(top))
+
+    def policy(self, path: str) -> Policy:
+        """What may be done with a path."""
+        policy = self._allowed
+        for recipe in self._recipes:
+            policy = recipe.policy_for(path, policy)
+        return policy
+
+
+def _plan(sources: _Sources, algorithms: Sequence[str], journal: Journal, top: str) -> _Plan:
+    """Merge one file, find its conflicts in the work tree, and decide what to do with it."""
+    before = read_file(os.path.join(top, sources.path))
+    if before is None:
+        return _Plan(Outcome(sources.path, LEFT, "not in the work tree as a file"))
+    form = _form(before, sources)
+    merge, found, settings = _closest(form.text, sources, algorithms)
+    if not found.replaced:
+        status = APPLIED if _was_applied(form.text, merge) else LEFT
+        why = _why_left(form.text, merge, found, settings)
+        return _Plan(Outcome(sources.path, status, why, len(merge.resolutions), 0, found.left))
+    entry, contents = _entry(sources, form.text, merge, found, journal)
+    status, why = _status(merge, found, settings, sources)
+    by = Counter(entry.decisions[number].generator for number in sorted(found.replaced))
+    outcome = Outcome(
+        sources.path,
+        status,
+        why,
+        len(merge.resolutions),
+        len(found.replaced),
+        found.left,
+        tuple(name for name, _ in by.most_common()),
+        entry.id,
+    )
+    return _Plan(outcome, before, form.restore(found.text), entry, contents)
+
+
+def _form(text: bytes, sources: _Sources) -> _Form:
+    """Undo what git does to line ends on checkout, where that can be told for sure."""
+    stored = sources.base + sources.ours + sources.theirs
+    crlf = text.count(b"\r\n")
+    if crlf and crlf == text.count(b"\n") and b"\r\n" not in stored:
+        return _Form(text.replace(b"\r\n", b"\n"), crlf=True)
+    return _Form(text, crlf=False)
+
+
+def _closest(
+    text: bytes, sources: _Sources, algorithms: Sequence[str]
+) -> tuple[TextMerge, Rewritten, Settings]:
+    """Merge with each diff algorithm until every block of the file is one of the merge's."""
+    tried = []
+    for algorithm in algorithms:
+        settings = sources.settings._replace(algorithm=algorithm)
+        merge = merge_text(sources.path, sources.base, sources.ours, sources.theirs, settings)
+        found = rewrite(text, merge, settings)
+        tried.append((merge, found, settings))
+        if found.found == found.blocks:
+            break
+    return max(tried, key=lambda t: t[1].found)
+
+
+def _was_applied(text: bytes, merge: TextMerge) -> bool:
+    """Whether the driver wrote the whole result already and left it for review."""
+    complete = merge.conflicts == 0 and text == merge.text
+    return complete and any(r.action == APPLY for r in merge.resolutions)
+
+
+def _why_left(text: bytes, merge: TextMerge, found: Rewritten, settings: Settings) -> str:
+    if _was_applied(text, merge):
+        return "resolved, for you to look at"
+    if found.blocks == 0:
+        marked = has_markers(text, settings.marker_size)
+        return "its markers are not complete" if marked else "no markers in it"
+    if not merge.resolutions:
+        return "its versions hold conflict markers themselves"
+    if not found.matched:
+        return "edited since the merge"
+    return _best_guess(merge, found)
+
+
+def _best_guess(merge: TextMerge, found: Rewritten) -> str:
+    """What would have been proposed for the first conflict that stays."""
+    for number in sorted(found.matched):
+        resolution = merge.resolutions[number]
+        if resolution.ranked and resolution.action == SUGGEST:
+            candidate, judgement = resolution.ranked[0]
+            where = resolution.conflict.name
+            return f"best guess for {where}: {candidate.why} ({judgement.evidence})"
+    return "nothing to propose"
+
+
+def _status(
+    merge: TextMerge, found: Rewritten, settings: Settings, sources: _Sources
+) -> tuple[str, str]:
+    """How far the file has come. Only what is settled in every respect is staged."""
+    if found.left or has_markers(found.text, settings.marker_size):
+        return PARTLY, ""
+    if any(merge.resolutions[number].action == APPLY for number in found.replaced):
+        return APPLIED, "not certain enough to be staged"
+    if merge.unmerged or found.text != merge.text:
+        return APPLIED, "you edited this file"
+    if sources.disagrees_on_mode:
+        return APPLIED, "the sides disagree on its mode"
+    return RESOLVED, ""
+
+
+def _entry(
+    sources: _Sources, before: bytes, merge: TextMerge, found: Rewritten, journal: Journal
+) -> tuple[Entry, dict[str, bytes]]:
+    """What to record. What the driver had done in the same file before is kept with it."""
+    texts = Texts(sources.base, sources.ours, sources.theirs, before, found.text)
+    resolutions = [
+        r if number in found.replaced else r._replace(chosen=None, action=SUGGEST)
+        for number, r in enumerate(merge.resolutions)
+    ]
+    entry, contents = text_entry(sources.path, texts, resolutions, operation="solve")
+    earlier = journal.get(entry.key)
+    if earlier is None or earlier.undone or earlier.result != entry.floor:
+        return entry, contents
+    try:
+        contents = journal.contents(earlier) | contents
+    except JournalError:
+        return entry, contents
+    known = {decision.name: decision for decision in earlier.decisions if decision.resolved}
+    decisions = tuple(d if d.resolved else known.get(d.name, d) for d in entry.decisions)
+    return entry._replace(floor=earlier.floor, decisions=decisions), contents
+
+
+def _carry_out(plan: _Plan, journal: Journal, top: str) -> _Plan:
+    """Record and write one file. What cannot be recorded or written stays as it was."""
+    if plan.entry is None:
+        return plan
+    try:
+        journal.record(plan.entry, plan.contents)
+        write_file(os.path.join(top, plan.outcome.path), plan.after, instead_of=plan.before)
+    except InputError as error:
+        return _Plan(Outcome(plan.outcome.path, LEFT, str(error), plan.outcome.conflicts))
+    return plan

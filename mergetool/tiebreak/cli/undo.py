@@ -1,0 +1,59 @@
+"""``tiebreak undo``: take automatic resolutions back, before or after the commit."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from tiebreak.cli import show
+from tiebreak.errors import OK, USAGE, UsageError
+
+if TYPE_CHECKING:
+    from tiebreak.cli.undoing import Undone
+    from tiebreak.git.repository import Repository
+
+
+@click.command("undo")
+@click.argument("wanted", nargs=-1, metavar="[PATH|ID]...")
+@click.option("--all", "everything", is_flag=True, help="All files of the last operation.")
+@click.option("--force", is_flag=True, help="Also a file changed since; a copy of it is kept.")
+def command(wanted: tuple[str, ...], everything: bool, force: bool) -> int:  # noqa: FBT001  (click's)
+    """Put git's own conflict back in place of an automatic resolution.
+
+    The file gets the markers that git alone would have written, and is unmerged again. After the
+    merge was committed: resolve, git add, and amend. `tiebreak solve` gives the automatic result
+    again.
+    """
+    from tiebreak.cli.entries import last_operation, open_journal, select
+    from tiebreak.cli.undoing import latest, undo
+    from tiebreak.git.repository import find_repository
+
+    if bool(wanted) == everything:
+        msg = "say what to undo: PATHs, or --all for the last operation (tiebreak review shows it)"
+        raise UsageError(msg)
+    repository = find_repository()
+    journal = open_journal(repository)
+    entries = journal.entries()
+    if wanted:
+        chosen = latest(select(entries, wanted, repository.top))
+    else:
+        chosen = latest([e for e in last_operation(entries) if not e.undone])
+    done = [undo(entry, journal, repository, force=force) for entry in chosen]
+    _print(done, repository)
+    return USAGE if any(undone.refused for undone in done) else OK
+
+
+def _print(done: list[Undone], repository: Repository) -> None:
+    for undone in done:
+        seen = show.path(undone.path, repository.top)
+        if undone.refused:
+            click.echo(f"tiebreak: {seen}: {undone.refused}", err=True)
+            continue
+        click.echo(f"{seen}: git's conflict is back")
+        for copy in undone.saved:
+            click.echo(f"  a copy of what was there: {copy}")
+    if any(not undone.refused for undone in done):
+        click.echo("Resolve and git add; if the merge is committed already, git commit --amend.")
+    if not done:
+        click.echo("nothing to undo")
