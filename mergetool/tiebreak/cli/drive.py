@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from types import TracebackType
 
+    from tiebreak.policy import Policy
     from tiebreak.text.file import Settings, TextMerge
 
 RESOLVED: Final = 120  # merged, nothing is left to do: driver/tiebreak-driver
@@ -45,6 +46,7 @@ class Request(NamedTuple):
     label_base: str
     label_ours: str
     label_theirs: str
+    launcher: int
 
 
 class Context(NamedTuple):
@@ -59,10 +61,9 @@ def main(argv: Sequence[str]) -> None:
     """Merge one file and end the process; never returns."""
     sys.excepthook = _one_line
     _bound_memory()
-    parent = os.getppid()
     request = _request(argv)
     try:
-        status = drive(request, parent)
+        status = drive(request)
     except TiebreakError as error:
         say(request.path, str(error))
         status = UNRESOLVED
@@ -70,28 +71,25 @@ def main(argv: Sequence[str]) -> None:
 
 
 def _request(argv: Sequence[str]) -> Request:
-    base, ours, theirs, target, size, path, label_base, label_ours, label_theirs = argv
+    base, ours, theirs, target, size, path, *labels, launcher = argv
+    label_base, label_ours, label_theirs = labels
     return Request(
-        base, ours, theirs, target, int(size), path, label_base, label_ours, label_theirs
-    )
+        base, ours, theirs, target, int(size), path, label_base, label_ours, label_theirs,
+        int(launcher),
+    )  # fmt: skip
 
 
-def drive(request: Request, parent: int) -> int:
+def drive(request: Request) -> int:
     """Merge the request's file, and give the status to end with."""
     config = read_config(_CONFIG)
     if not _setting(config, "enabled", default=True):
         return UNRESOLVED
     signal.setitimer(signal.ITIMER_REAL, _seconds(config))
-    call = parse(git_above(), config)
-    if call.command == "notes" or call.recreates(
-        request.label_ours, os.environ.get("GIT_PREFIX", "")
-    ):
-        return UNRESOLVED
-    context = Context(config, call, git_dir())
-    return _merge(request, context, parent)
+    context = Context(config, parse(git_above(), config), git_dir())
+    return _merge(request, context)
 
 
-def _merge(request: Request, context: Context, parent: int) -> int:
+def _merge(request: Request, context: Context) -> int:
     from tiebreak.policy import APPLY, COMMIT
     from tiebreak.text.file import merge_text
 
@@ -103,11 +101,11 @@ def _merge(request: Request, context: Context, parent: int) -> int:
     if not resolved and status == UNRESOLVED and settings.style == _style(context.config):
         return UNRESOLVED
     _stage(request, outcome.text)
+    if os.getppid() != request.launcher:  # it was killed, and git has gone on without us
+        _withdraw(request)
+        return UNRESOLVED
     if resolved and not context.call.only_looks:
         _record(request, context, (base, ours, theirs), outcome)
-    if os.getppid() != parent:  # the launcher was killed, and git has gone on without us
-        os.unlink(f"{request.target}.result")
-        return UNRESOLVED
     os.replace(f"{request.target}.result", request.target)
     if resolved and not context.call.only_looks:
         say(request.path, _summary(resolved, outcome))
@@ -115,19 +113,28 @@ def _merge(request: Request, context: Context, parent: int) -> int:
 
 
 def _settings(request: Request, context: Context) -> Settings:
-    from tiebreak.recipe import load_recipe, policy_from_config
+    from tiebreak.recipe import NOTHING
     from tiebreak.text.file import Settings
     from tiebreak.text.markers import Labels
 
-    own = [(name.removeprefix("tiebreak."), value) for name, value in context.config.items()]
-    allowed = policy_from_config(own)
+    text_only = context.call.command == "notes" or context.call.recreates(
+        request.label_ours, os.environ.get("GIT_PREFIX", "")
+    )
     return Settings(
-        policy=load_recipe(".").policy_for(request.path, allowed),
+        policy=NOTHING if text_only else _policy(request.path, context.config),
         style=context.call.style or _style(context.config),
         marker_size=request.marker_size,
         labels=Labels(request.label_ours, request.label_base, request.label_theirs),
-        favor=_favor(context),
+        favor=None if text_only else _favor(context),
     )
+
+
+def _policy(path: str, config: Mapping[str, str]) -> Policy:
+    """What the user allows, limited by the recipe, which is still as before the merge."""
+    from tiebreak.recipe import load_recipe, policy_from_config
+
+    own = [(name.removeprefix("tiebreak."), value) for name, value in config.items()]
+    return load_recipe(".").policy_for(path, policy_from_config(own))
 
 
 def _style(config: Mapping[str, str]) -> str:
@@ -171,6 +178,11 @@ def _stage(request: Request, text: bytes) -> None:
         file.write(text)
         file.flush()
         os.fsync(file.fileno())
+
+
+def _withdraw(request: Request) -> None:
+    if os.path.exists(f"{request.target}.result"):
+        os.unlink(f"{request.target}.result")
 
 
 def _record(

@@ -36,7 +36,7 @@ _GUARDED: Final = (
     "test -s {launcher} && {{ sh {launcher} {python} %O %A %B %L %P %S %X %Y; s=$?; case $s in"
     " 100) exit 0;; 101) exit 1;; 129|1[3-9]?|2??)"
     " rm -f %A %A.floor %A.ours %A.result; exit $s;; esac; }}; "
-    "m=$(LC_ALL=C git merge-file -p -q --marker-size=%L -L ours -L base -L theirs %A %O %B"
+    "m=$(LC_ALL=C git merge-file -p --marker-size=%L -L ours -L base -L theirs %A %O %B"
     " 2>&1 >%A.floor); s=$?; "
     "if test $s -lt 128 && mv -f %A.floor %A; then test $s = 0; exit; fi; rm -f %A.floor; "
     "case $m in *'merge binary files'*) exit 1;; esac; rm -f %A; exit 129"
