@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+STEPS: Final = 8_000_000  # the budget of one file's hunks: about two seconds of Python
 EXACT: Final = 40_000  # cells of the table that an exact alignment of a gap may take
 GRAMS: Final = (16, 6, 3, 1)  # lengths of the runs tried as anchors, in this order
 GRAM_COST: Final = 4  # steps charged per token for looking for anchors: a cell is one step
@@ -56,7 +57,8 @@ def align(
     `weights`' most are words, and only they are anchors alone.
     """
     found: list[Block] = []
-    words = [weight == max(weights) for weight in weights]
+    heaviest = max(weights, default=0)
+    words = [weight == heaviest for weight in weights]
     gaps: list[Cut] = [(0, len(a), 0, len(b))]
     while gaps:
         gap = _trim(a, b, gaps.pop(), found)
@@ -121,6 +123,8 @@ def _anchors(
 def _once(tokens: Sequence[int], start: int, end: int, size: int) -> dict[object, int]:
     """Where each run of `size` tokens is, by the run; -1 for one that occurs more than once."""
     places: dict[object, int] = {}
+    if end - start < size:
+        return places
     runs = (
         tokens[start:end]
         if size == 1

@@ -130,27 +130,20 @@ def _leaves(tree: Tree, start: int, end: int) -> list[tuple[int, int]]:
     would cut words apart.
     """
     spans: list[tuple[int, int]] = []
-    stack: list[Node] = [tree.root_node]
-    while stack:
-        node = stack.pop()
+    cursor = tree.walk()
+    if not cursor.goto_first_child_for_byte(start):
+        return spans
+    while (node := cursor.node) is not None and node.start_byte < end:
         first, last = max(node.start_byte, start), min(node.end_byte, end)
-        if first >= last:
+        inside = first < last
+        if inside and node.child_count and not _is_text(node) and cursor.goto_first_child():
             continue
-        if node.child_count and not _is_text(node):
-            stack.extend(reversed(_children(node, start, end)))
-        elif not spans or first >= spans[-1][1]:
+        if inside and (not spans or first >= spans[-1][1]):
             spans.append((first, last))
+        while not cursor.goto_next_sibling():
+            if not cursor.goto_parent():
+                return spans
     return spans
-
-
-def _children(node: Node, start: int, end: int) -> list[Node]:
-    """The children that touch ``[start, end)``; one C call finds the first of many."""
-    child = node.first_child_for_byte(start) if node.start_byte < start else node.child(0)
-    found: list[Node] = []
-    while child is not None and child.start_byte < end:
-        found.append(child)
-        child = child.next_sibling
-    return found
 
 
 def _is_text(node: Node) -> bool:

@@ -4,8 +4,8 @@ Diff3 on token sequences: each side is aligned with base (`tiebreak.text.anchors
 sides that overlap or touch in base become a sub-conflict, everything else merges. Where ``code``
 tokens carry blanks, the blanks of an unchanged token are merged three-way too.
 
-A clean merge is no proof: on real merges about seven in ten are what people committed. The edits in
-`TokenMerge` tell the better ones from the worse.
+A clean merge is no proof: on real merges about two in three are what people committed. See
+`tiebreak.text.doubts` for what tells the better ones from the worse.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from tiebreak.text.anchors import Block, Budget, align
+from tiebreak.text.anchors import STEPS, Block, Budget, align
+from tiebreak.text.doubts import Edit
 from tiebreak.text.lexer import CODE, key, tokenise
 from tiebreak.text.weave import weave
 
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
 
     from tiebreak.text.language import Language
 
-STEPS: Final = 8_000_000  # of alignment, for one hunk: about two seconds of Python
-
 WORD: Final = 6
 SIGN: Final = 2
 BLANK: Final = 1
@@ -31,27 +30,12 @@ _WORDLIKE = re.compile(rb"\s*[\"'`]?[0-9A-Za-z_$\x80-\xff]")
 
 
 class TokenConflict(NamedTuple):
-    """A sub-conflict: the tokens of the three sides between two merged stretches.
-
-    `before` is the text of the last token before it and `after` of the first one behind it, which
-    tells whether two sides put together would run into each other.
-    """
+    """A sub-conflict: the tokens of the three sides between two merged stretches."""
 
     base: tuple[bytes, ...]
     ours: tuple[bytes, ...]
     theirs: tuple[bytes, ...]
-    disjoint: bool  # the sides edit different base tokens that merely touch; `both` is then set
-    both: bytes = b""
-
-
-class Edit(NamedTuple):
-    """One edit of one side, in base tokens; `text` is what it puts in their place."""
-
-    side: str  # "ours", "theirs" or "same"
-    start: int
-    end: int
-    old: bytes
-    text: bytes
+    both: bytes | None = None  # both edits, where they replace different base tokens that touch
 
 
 class TokenMerge(NamedTuple):
@@ -94,7 +78,11 @@ class _Group(NamedTuple):
 def merge_tokens(
     base: bytes, ours: bytes, theirs: bytes, language: Language | None, how: str
 ) -> TokenMerge | None:
-    """Merge three texts by the generic lexer's tokens; None when the work budget is spent."""
+    """Merge three texts by the generic lexer's tokens; None when the work budget is spent.
+
+    >>> merge_tokens(b"f(a, b)", b"g(a, b)", b"f(a, c)", None, "space").value
+    b'g(a, c)'
+    """
     b, o, t = (tokenise(text, language, how) for text in (base, ours, theirs))
     return merge_token_lists(b, o, t, how, Budget(STEPS))
 
@@ -213,8 +201,7 @@ class _Weaver:
             self._clean("same", group, base, max(ours, theirs))
         else:
             self._flush()
-            both = self._both(group)
-            self.parts.append(TokenConflict(base, ours, theirs, both is not None, both or b""))
+            self.parts.append(TokenConflict(base, ours, theirs, self._both(group)))
         return o_end, t_end
 
     def _clean(self, who: str, group: _Group, base: Sequence[bytes], text: Sequence[bytes]) -> None:

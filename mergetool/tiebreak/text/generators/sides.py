@@ -40,7 +40,7 @@ def _concatenations(region: Region) -> Iterator[Candidate[bytes]]:
     for first, second in (("ours", "theirs"), ("theirs", "ours")):
         value = _line_end(region.side(first)) + region.side(second)
         why = f"keeps both sides: {first}, then {second}"
-        yield Candidate(value, NAME, why, f"concat/{kind}/{first}-{second}", drops=returns)
+        yield Candidate(value, NAME, why, f"sides/concat/{kind}/{first}-{second}", drops=returns)
 
 
 def _kind(region: Region) -> str:
