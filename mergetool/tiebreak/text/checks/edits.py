@@ -7,26 +7,22 @@ as far as the other side allows; otherwise it must say in `Candidate.drops` what
 
 from __future__ import annotations
 
-import re
-from collections import Counter
 from typing import TYPE_CHECKING
+
+from tiebreak.text.words import words
 
 if TYPE_CHECKING:
     from tiebreak.conflict import Candidate
     from tiebreak.text.document import Hunk
-
-# Bytes above 127 are letters of some encoding; a word is a run of letters and digits, or one sign.
-WORD = re.compile(rb"[\w\x80-\xff]+|[^\w\s\x80-\xff]")
 
 
 def check(hunk: Hunk, candidate: Candidate[bytes]) -> str | None:
     """The first edit that the candidate loses without saying so."""
     if candidate.drops:
         return None
-    base, ours, theirs = (
-        _count(t) for t in (hunk.region.base, hunk.region.ours, hunk.region.theirs)
-    )
-    result = _count(candidate.value)
+    region = hunk.region
+    base, ours, theirs = words(region.base), words(region.ours), words(region.theirs)
+    result = words(candidate.value)
     for who, side, other in (("ours", ours, theirs), ("theirs", theirs, ours)):
         for word in side.keys() | base.keys():
             added = side[word] - base[word]
@@ -36,10 +32,6 @@ def check(hunk: Hunk, candidate: Candidate[bytes]) -> str | None:
             if added < 0 and result[word] > base[word] + added + max(by_other, 0):
                 return f"brings back {_show(word)}, which {who} removed"
     return None
-
-
-def _count(text: bytes) -> Counter[bytes]:
-    return Counter(WORD.findall(text))
 
 
 def _show(word: bytes) -> str:

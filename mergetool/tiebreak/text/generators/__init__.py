@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from typing import Final
 
-from tiebreak.text.generators import adjacent, identical, sides, tokens
+from tiebreak.text.generators import adjacent, identical, sides, subsumed, tokens
 
 GENERATORS: Final = (
     ("identical", identical.generate),
+    ("subsumed", subsumed.generate),
     ("adjacent", adjacent.generate),
     ("tokens", tokens.generate),
     ("sides", sides.generate),
