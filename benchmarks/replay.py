@@ -22,6 +22,7 @@ from multiprocessing import Manager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pygit2
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -38,13 +39,18 @@ if TYPE_CHECKING:
     from queue import Queue
 
 Tick = tuple[str, int, int]
+USAGE = 2  # exit status: not a repository, or one without a commit
 EVERY = 20  # merges between two reports of progress
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; the exit status is 0 unless there was nothing to replay."""
     options = _parser().parse_args(arguments)
-    results = _from_dumps(options) if options.dumps else _replay_all(options)
+    try:
+        results = _from_dumps(options) if options.dumps else _replay_all(options)
+    except pygit2.GitError as error:
+        print(f"replay: {error}", file=sys.stderr)
+        return USAGE
     hunks = [hunk for result in results for hunk in result.hunks]
     if options.half:
         hunks = [hunk for hunk in hunks if halves.half_of(hunk.repo) == options.half]
@@ -52,7 +58,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     seconds = [second for result in results for second in result.seconds]
     tables.show(hunks, counts, seconds)
     if options.json:
-        report = {"counts": counts, "seconds": sum(seconds), **tally.summary(hunks)}
+        times = {"seconds": sum(seconds), "seconds_per_file": tally.quantiles(seconds)}
+        report = {"counts": counts, **times, **tally.summary(hunks)}
         Path(options.json).write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
     if options.dump:
         records.write(Path(options.dump), hunks)

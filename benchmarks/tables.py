@@ -127,10 +127,8 @@ def _risk(title: str, hunks: Sequence[HunkRecord]) -> Table:
 
 def _times(seconds: Sequence[float]) -> Table:
     table = blank("merge_text, milliseconds per conflicted file", "quantile", ["ms"])
-    ordered = sorted(seconds) or [0.0]
-    for name, share in (("median", 0.5), ("90 %", 0.9), ("99 %", 0.99), ("longest", 1.0)):
-        place = min(len(ordered) - 1, int(share * len(ordered)))
-        table.add_row(name, f"{1000 * ordered[place]:.1f}")
+    for name, value in tally.quantiles(seconds).items():
+        table.add_row(name, f"{1000 * value:.1f}")
     return table
 
 

@@ -195,6 +195,14 @@ def _risk(ranked: Sequence[HunkRecord], right: Sequence[int], size: int, hunks: 
     return Risk(size / hunks, probability, right[size] / size, low, high)
 
 
+def quantiles(seconds: Sequence[float]) -> dict[str, float]:
+    """How long files took, from the ordinary to the worst."""
+    ordered = sorted(seconds) or [0.0]
+    shares = {"median": 0.5, "90 %": 0.9, "99 %": 0.99, "longest": 1.0}
+    last = len(ordered) - 1
+    return {name: ordered[min(last, int(share * len(ordered)))] for name, share in shares.items()}
+
+
 def summary(hunks: Sequence[HunkRecord]) -> dict[str, object]:
     """Everything above for JSON, with and without files taken whole from one parent."""
     known = located(hunks)

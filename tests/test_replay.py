@@ -213,6 +213,15 @@ def test_a_merge_that_kept_one_tree_asked_no_driver(
     assert "merges that took one parent's whole tree" in capsys.readouterr().out
 
 
+def test_what_is_no_repository_is_one_clear_line(
+    repo: Repo, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "empty").mkdir()
+    for path in (tmp_path / "empty", repo.path):  # `repo` has no commit yet
+        assert replay.main([str(path)]) == replay.USAGE
+        assert capsys.readouterr().err.count("\n") == 1
+
+
 def test_caps_are_kept(history: Repo, tmp_path: Path) -> None:
     assert len(replayed(history.path, "--max-hunks", "1", tmp_path / "a.gz")[1]) == 1
     assert len(replayed(history.path, "--merge-hunks", "2", tmp_path / "b.gz")[1]) == 2
