@@ -31,6 +31,7 @@ class Imports(NamedTuple):
     first: tuple[str, ...] = ()  # kinds that stay before all others: `from __future__`
     require: str = ""  # a field the statement must have: `source` of a re-export
     order: bool = False  # order can carry meaning: C's `#include`
+    binds: bool = True  # a statement binds the last name in it: not so in C#
 
 
 class Commutative(NamedTuple):

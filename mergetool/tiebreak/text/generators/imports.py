@@ -1,0 +1,271 @@
+"""Imports as sets: what either side added is there, what either side removed is not.
+
+Statements with a list of names (``from x import a, b``) are one import per name. As sets the union
+follows from the inputs; but on real merges people also drop what their merged code no longer uses and
+choose other orders, so nothing here is provable: every case is measured by stratum.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from tiebreak.conflict import Candidate
+from tiebreak.text.document import SIDES
+from tiebreak.text.lists import find_list, items_of, listing, merge_listings
+from tiebreak.text.ordering import Context, merge
+from tiebreak.text.structure import (
+    Chunk,
+    Chunked,
+    Grammar,
+    chunks,
+    neighbours,
+    piece_of,
+    put_together,
+    words,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from tree_sitter import Node
+
+    from tiebreak.text.document import Hunk
+    from tiebreak.text.language import Language
+    from tiebreak.text.ordering import Merged
+    from tiebreak.text.structure import Piece
+
+NAME: Final = "imports"
+KEYWORDS: Final = re.compile(
+    rb"^\s*(?:(?:import|from|using|use|pub|export|type|static|global|extern|crate|#\s*include)\b\s*)+"
+)
+NAMES: Final = re.compile(rb"[\w$\x80-\xff]+")
+QUOTED: Final = re.compile(rb"""["'<]([^"'>]*)["'>]\s*;?\s*$""")
+
+
+def generate(hunk: Hunk) -> Iterator[Candidate[bytes]]:
+    """The union of both sides' imports, less what either removed."""
+    language = hunk.document.language
+    if language is None or not language.imports.statements:
+        return
+    pieces = [piece for side in SIDES if (piece := piece_of(hunk, side))]
+    if len(pieces) < len(SIDES):
+        return
+    yield from _Imports(hunk, language, pieces).candidates()
+
+
+class _Imports:
+    """One hunk of imports: three pieces and what they share."""
+
+    def __init__(self, hunk: Hunk, language: Language, pieces: Sequence[Piece]) -> None:
+        self.outside = _outside(hunk)
+        self.language = language
+        self.rules = language.imports
+        self.pieces = pieces
+        self.single: set[bytes] = set()  # heads that some side writes as several statements
+
+    def candidates(self) -> Iterator[Candidate[bytes]]:
+        """The merged imports."""
+        sides = self.cut()
+        if sides is None:
+            return
+        if any(_remarks(side) != _remarks(sides[0]) for side in sides):
+            return
+        plain = self.merged(sides)
+        if plain is None:
+            return
+        value = put_together(plain.chunks, sides[1].tail or sides[2].tail)
+        why = "both sides changed imports; they are put together as a set"
+        if value is not None:
+            yield Candidate(value, NAME, why, f"{NAME}/{self.stratum(sides, plain)}")
+
+    def merged(self, sides: Sequence[Chunked]) -> Merged | None:
+        """The three sides as one list of imports."""
+        chunks_of = [side.chunks for side in sides]
+        found = merge(*chunks_of, self.resolve, SORT_KEYS, self.context(sides))
+        if found is None:
+            return None
+        kept = [c for c in found.chunks if c.node is None or words(c.body) not in self.outside.imports]
+        return found._replace(chunks=kept) if self.first_stay_first(kept) else None
+
+    def cut(self) -> list[Chunked] | None:
+        """The three sides as import statements; None when there is more than that in the hunk."""
+        grammar = Grammar(self.rules.statements, self.language.comments)
+        for _ in range(2):  # again, once it is known which modules take one statement per name
+            sides = [chunks(p, grammar, lambda n, p=p: self.key(n, p.source)) for p in self.pieces]
+            found = [side for side in sides if side is not None]
+            if len(found) < len(SIDES) or len({s.parent.type for s in found if s.parent}) > 1:
+                return None
+            repeated = {head for side in found for head in _repeated(side)}
+            if repeated <= self.single:
+                break
+            self.single |= repeated
+        return found if any(s.parent for s in found) else None
+
+    def key(self, node: Node, source: bytes) -> bytes | None:
+        """A statement's identity: its text without the names of its list."""
+        if self.rules.require and node.child_by_field_name(self.rules.require) is None:
+            return None
+        text = _normal(source[node.start_byte : node.end_byte])
+        found = find_list(node, self.language.commutative)
+        if found is None:
+            return text
+        names = [(n.start_byte, n.end_byte) for n in items_of(*found)]
+        head = _normal(_without(source, node, names).translate(None, b",(){}"))
+        return text if head in self.single else head
+
+    def resolve(self, base: Chunk | None, ours: Chunk, theirs: Chunk) -> Chunk | None:
+        """Both sides changed the names of one list."""
+        rules = self.language.commutative
+        sides = [
+            listing(chunk, piece.source, rules) if chunk and chunk.node else None
+            for chunk, piece in zip((base, ours, theirs), self.pieces, strict=True)
+        ]
+        if sides[1] is None or sides[2] is None or (base is not None and sides[0] is None):
+            return None
+        comment = ours.comment if theirs.comment == (base.comment if base else b"") else theirs.comment
+        if ours.comment not in (comment, base.comment if base else b""):
+            return None
+        body = merge_listings(sides[0], sides[1], sides[2], b",")
+        return None if body is None else ours._replace(body=body, comment=comment)
+
+    def context(self, sides: Sequence[Chunked]) -> Context:
+        """The imports around the hunk, as a side that has imports in it knows them."""
+        kinds = self.rules.statements
+        for side, piece in zip((sides[1], sides[2], sides[0]), (*self.pieces[1:], *self.pieces), strict=False):
+            nodes = [c.node for c in side.chunks if c.node]
+            if nodes:
+                return Context(*neighbours(nodes[0], nodes[-1], kinds, piece.source))
+        return Context()
+
+    def first_stay_first(self, merged: Sequence[Chunk]) -> bool:
+        """Whether ``from __future__`` and its like are still before all others."""
+        late = [c.node is not None and c.node.type in self.rules.first for c in merged]
+        return sorted(late, reverse=True) == late or not any(late)
+
+    def stratum(self, sides: Sequence[Chunked], merged: Merged) -> str:
+        """Which population the candidate belongs to."""
+        if self.rules.order:
+            return "ordered"
+        if self.rules.binds and _clash(merged.chunks, sides):
+            return "clash"
+        removed = [{c.key for c in sides[0].chunks} - {c.key for c in s.chunks} for s in sides[1:]]
+        if removed[0] & removed[1] and merged.added_by_both:
+            return "replaced"
+        kind = "names" if merged.resolved else "removed" if merged.removed else "added"
+        if self.rules.binds and not self.is_used(sides, merged):
+            return f"{kind}/unsure"
+        return f"{kind}/sorted" if merged.sorted else kind
+
+    def is_used(self, sides: Sequence[Chunked], merged: Merged) -> bool:
+        """Whether the merged file surely uses what was added and does without what was removed."""
+        names = [{n for c in s.chunks for n in _local_names(c)} for s in sides]
+        final = {n for c in merged.chunks for n in _local_names(c)}
+        added, gone = final - names[0], set().union(*names) - final
+        sure, perhaps = self.outside.words, self.outside.open_words
+        return added <= sure and not gone & (sure | perhaps)
+
+
+class Outside(NamedTuple):
+    """The rest of the file: the words that are merged, those still open, and its imports."""
+
+    words: set[bytes]
+    open_words: set[bytes]
+    imports: set[bytes]
+
+
+def _outside(hunk: Hunk) -> Outside:
+    found = Outside(set(), set(), set())
+    for index, region in enumerate(hunk.document.regions):
+        if index == hunk.index:
+            continue
+        if region.result is None:
+            found.open_words.update(NAMES.findall(region.ours), NAMES.findall(region.theirs))
+            continue
+        for line in region.result.splitlines():
+            if KEYWORDS.match(line):
+                found.imports.add(words(line))
+            else:
+                found.words.update(NAMES.findall(line))
+    return found
+
+
+def _remarks(side: Chunked) -> list[bytes]:
+    """The comments that stand alone: where they belong is not known, so they must not change."""
+    return [chunk.key for chunk in side.chunks if chunk.node is None]
+
+
+def _repeated(side: Chunked) -> set[bytes]:
+    keys = [chunk.key for chunk in side.chunks]
+    return {key for key in keys if keys.count(key) > 1}
+
+
+def _normal(text: bytes) -> bytes:
+    return words(text.replace(b"'", b'"').rstrip(b"; \t\r\n"))
+
+
+def _without(source: bytes, node: Node, spans: Sequence[tuple[int, int]]) -> bytes:
+    parts: list[bytes] = []
+    position = node.start_byte
+    for start, end in spans:
+        parts.append(source[position:start])
+        position = end
+    return b" ".join([*parts, source[position : node.end_byte]])
+
+
+def _clash(merged: Sequence[Chunk], sides: Sequence[Chunked]) -> bool:
+    """Whether a local name is bound by two statements that no side has together."""
+    known = [{c.key for c in side.chunks} for side in sides[1:]]
+    bound: dict[bytes, bytes] = {}
+    for chunk in merged:
+        for name in _local_names(chunk):
+            other = bound.setdefault(name, chunk.key)
+            if other != chunk.key and not any({other, chunk.key} <= keys for keys in known):
+                return True
+    return False
+
+
+def _local_names(chunk: Chunk) -> list[bytes]:
+    """The last word of each comma-separated part; quotes and what comes after ``from`` aside."""
+    if chunk.key.startswith(b"#"):
+        return []
+    text = re.sub(rb"\bfrom\s+[\"'].*", b"", chunk.body.strip())
+    text = re.sub(rb"^\s*from\s+\S+\s+import\b", b"", text)
+    found = [re.findall(rb"[\w$]+", part) for part in re.split(rb"[,{}()]", text)]
+    return [part[-1] for part in found if part and part[-1] not in (b"import", b"type")]
+
+
+def _as_written(chunk: Chunk) -> object:
+    return chunk.body.strip().rstrip(b";")
+
+
+def _without_case(chunk: Chunk) -> object:
+    return chunk.body.strip().rstrip(b";").lower()
+
+
+def _by_module(chunk: Chunk) -> object:
+    return KEYWORDS.sub(b"", chunk.body).strip(b"\"'<>; \t\r\n")
+
+
+def _by_module_without_case(chunk: Chunk) -> object:
+    return KEYWORDS.sub(b"", chunk.body).strip(b"\"'<>; \t\r\n").lower()
+
+
+def _by_source(chunk: Chunk) -> object:
+    found = QUOTED.search(chunk.body)
+    return found[1].lower() if found else chunk.body
+
+
+def _system_first(chunk: Chunk) -> object:
+    module = KEYWORDS.sub(b"", chunk.body).strip(b"; \t\r\n")
+    return (not re.match(rb"System\b", module), module)
+
+
+SORT_KEYS: Final = (
+    _as_written,
+    _without_case,
+    _by_module,
+    _by_module_without_case,
+    _system_first,
+    _by_source,
+)

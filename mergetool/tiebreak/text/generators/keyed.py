@@ -1,0 +1,237 @@
+"""Entries found by name: both sides changed different keys of one mapping, or added members.
+
+In data (JSON, YAML, TOML) the order of keys carries no meaning, so different keys are different
+edits. The same key changed on both sides is a conflict, unless its value is a mapping in which the
+sides changed different keys again. Members of code are put one side after the other.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from tiebreak.conflict import Candidate
+from tiebreak.text.document import SIDES
+from tiebreak.text.ordering import Context, merge
+from tiebreak.text.structure import (
+    Chunk,
+    Grammar,
+    Piece,
+    chunks,
+    end_of,
+    follow,
+    neighbours,
+    piece_of,
+    put_together,
+    words,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from tree_sitter import Node
+
+    from tiebreak.text.document import Hunk
+    from tiebreak.text.language import Keyed, Language
+    from tiebreak.text.ordering import Merged
+    from tiebreak.text.structure import Chunked
+
+NAME: Final = "keyed"
+DEEPEST: Final = 20  # mappings within mappings
+
+
+class Cut(NamedTuple):
+    """The three sides of a piece as entries under one rule."""
+
+    rule: Keyed
+    sides: Sequence[Chunked]
+
+
+def generate(hunk: Hunk) -> Iterator[Candidate[bytes]]:
+    """The entries of both sides, key by key."""
+    language = hunk.document.language
+    if language is None or not language.keyed:
+        return
+    pieces = [piece for side in SIDES if (piece := piece_of(hunk, side))]
+    if len(pieces) < len(SIDES):
+        return
+    for rule in language.keyed:
+        found = _Mapping(language, rule, pieces)
+        merged = found.merged()
+        if merged is None:
+            continue
+        value = found.text(merged)
+        if value is not None:
+            stratum, provable = _stratum(rule, merged)
+            why = "the sides changed different entries" if not rule.members else "both sides' members"
+            yield Candidate(value, NAME, why, f"{NAME}/{stratum}", provable=provable)
+            return
+
+
+def _stratum(rule: Keyed, merged: Merged) -> tuple[str, bool]:
+    order = "/sorted" if merged.sorted else "/order" if merged.adjacent else ""
+    if rule.members:
+        kind = "removed" if merged.removed else "added" if merged.added_by_both else "changed"
+        return f"members/{kind}{order}", False
+    kind = "removed" if merged.removed else "nested" if merged.resolved else "entries"
+    return f"{kind}{order}", False
+
+
+class _Mapping:
+    """A piece of a mapping under one rule; values that are mappings are merged the same way."""
+
+    def __init__(self, language: Language, rule: Keyed, pieces: Sequence[Piece], depth: int = 0) -> None:
+        self.language = language
+        self.rule = rule
+        self.pieces = pieces
+        self.depth = depth
+        self.sides: list[Chunked] = []
+
+    def merged(self) -> Merged | None:
+        """The entries in order, or None."""
+        separator = self.rule.separator.encode()
+        grammar = Grammar(self.rule.entries, self.language.comments, separator)
+        found = [chunks(p, grammar, lambda n, p=p: self.key(n, p.source)) for p in self.pieces]
+        self.sides = [side for side in found if side is not None]
+        if len(self.sides) < len(SIDES) or not self._same_parent():
+            return None
+        if any(_remarks(side) != _remarks(self.sides[0]) for side in self.sides):
+            return None
+        lists = [side.chunks for side in self.sides]
+        return merge(*lists, self.resolve, SORT_KEYS, self.context())
+
+    def _same_parent(self) -> bool:
+        kinds = {side.parent.type for side in self.sides if side.parent}
+        return len(kinds) == 1 and kinds <= set(self.rule.parents)
+
+    def key(self, node: Node, source: bytes) -> bytes | None:
+        """An entry's name."""
+        found = follow(node, self.rule.key)
+        if not found:
+            return None
+        return b" ".join(words(source[n.start_byte : n.end_byte]).strip(b"\"'") for n in found)
+
+    def context(self) -> Context:
+        """The entries around the piece."""
+        ours_first = (self.sides[1], self.pieces[1]), (self.sides[2], self.pieces[2])
+        for side, piece in ours_first:
+            nodes = [c.node for c in side.chunks if c.node]
+            if nodes:
+                return Context(*neighbours(nodes[0], nodes[-1], self.rule.entries, piece.source))
+        return Context()
+
+    def resolve(self, base: Chunk | None, ours: Chunk, theirs: Chunk) -> Chunk | None:
+        """Both sides changed one entry: merge its value, when that is a mapping on lines of its own."""
+        same_comment = base is not None and base.comment == ours.comment == theirs.comment
+        if base is None or not same_comment or self.rule.members or self.depth > DEEPEST:
+            return None
+        terms = (base, ours, theirs)
+        parts = [_inside(c, p, self.language) for c, p in zip(terms, self.pieces, strict=True)]
+        inner = [part for part in parts if part is not None]
+        if len(inner) < len(parts) or len({i.shell for i in inner}) > 1:
+            return None
+        pieces = [i.piece for i in inner]
+        for rule in self.language.keyed:
+            mapping = _Mapping(self.language, rule, pieces, self.depth + 1)
+            merged = mapping.merged()
+            value = mapping.text(merged) if merged else None
+            if value is not None:
+                return ours._replace(body=inner[1].before + value + inner[1].after)
+        return None
+
+    def text(self, merged: Merged) -> bytes | None:
+        """The entries as text, with the separators that the place wants."""
+        found = merged.chunks
+        if self.rule.separator and found:
+            last = self._last_separated()
+            if last is None:
+                return None
+            found = [self._separated(c) for c in found[:-1]] + [
+                self._separated(found[-1]) if last else found[-1]
+            ]
+        if self.rule.separator and not found:
+            return None  # what stands before would keep a separator that nothing follows
+        return put_together(found, self.sides[1].tail or self.sides[2].tail)
+
+    def _separated(self, chunk: Chunk) -> Chunk:
+        if chunk.node is None or not self.rule.separator:
+            return chunk
+        source = next(p.source for p in self.pieces if _holds(p, chunk))
+        first = source.rfind(b"\n", 0, chunk.node.start_byte) + 1
+        at = end_of(chunk.node, source) - first
+        body = chunk.body[:at] + self.rule.separator.encode() + chunk.body[at:]
+        return chunk._replace(body=body)
+
+    def _last_separated(self) -> bool | None:
+        """Whether the last entry has a separator behind it; None when the sides disagree."""
+        seen = {side.chunks[-1].separated for side in self.sides if side.chunks}
+        if len(seen) == 1:
+            return seen.pop()
+        return True if self.rule.trailing else None
+
+
+def _holds(piece: Piece, chunk: Chunk) -> bool:
+    return chunk.node is not None and _text(piece.source, chunk.node) in chunk.body
+
+
+def _text(source: bytes, node: Node) -> bytes:
+    return source[node.start_byte : end_of(node, source)]
+
+
+def _remarks(side: Chunked) -> list[bytes]:
+    return [chunk.key for chunk in side.chunks if chunk.node is None]
+
+
+class Inside(NamedTuple):
+    """The lines of a mapping between its first and its last: `shell` is what is around them."""
+
+    before: bytes
+    piece: Piece
+    after: bytes
+
+    @property
+    def shell(self) -> tuple[bytes, bytes]:
+        """The lines around, without regard to white space."""
+        return words(self.before), words(self.after)
+
+
+def _inside(chunk: Chunk, piece: Piece, language: Language) -> Inside | None:
+    """Where an entry's value is a mapping, the whole lines within it."""
+    if chunk.node is None:
+        return None
+    parents = {kind for rule in language.keyed for kind in rule.parents}
+    node = _first(chunk.node, parents)
+    if node is None:
+        return None
+    entries = {kind for rule in language.keyed for kind in rule.entries}
+    items = [child for child in node.children if child.type in entries]
+    if not items:
+        return None
+    source = piece.source
+    line = source.rfind(b"\n", 0, chunk.node.start_byte) + 1
+    start = source.rfind(b"\n", 0, items[0].start_byte) + 1
+    end = source.find(b"\n", end_of(items[-1], source)) + 1
+    if start <= line or end == 0:
+        return None
+    before, after = source[line:start], chunk.body[end - line :]
+    return Inside(before, Piece(source, piece.tree, start, end), after)
+
+
+def _first(node: Node, kinds: set[str]) -> Node | None:
+    pending = list(node.named_children)
+    while pending:
+        found = pending.pop(0)
+        if found.type in kinds:
+            return found
+        pending += found.named_children
+    return None
+
+
+def _by_key(chunk: Chunk) -> object:
+    return chunk.body.strip()
+
+
+def _by_letters(chunk: Chunk) -> object:
+    return chunk.body.strip().lower()
+
+
+SORT_KEYS: Final = (_by_key, _by_letters)

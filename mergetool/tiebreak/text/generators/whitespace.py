@@ -1,0 +1,128 @@
+"""One side changed only white space: the other side's content, laid out as the first laid it out.
+
+White space is compared away by tokens, so ``int a`` is not ``inta``. Where indentation is meaning
+(Python, YAML) it is part of what is compared, and only a uniform change of it, which moves a block
+as a whole, counts as white space.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from tiebreak.conflict import Candidate
+from tiebreak.text.document import BASE, OURS, THEIRS
+from tiebreak.text.lexer import CODE, tokenise
+from tiebreak.text.lines import split_lines
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from tiebreak.text.document import Hunk
+    from tiebreak.text.language import Language
+
+NAME: Final = "whitespace"
+BLANKS: Final = b" \t"
+
+
+class Reindent(NamedTuple):
+    """A uniform change of indentation: a prefix put before or taken away, or one for another."""
+
+    added: bytes = b""
+    removed: bytes = b""
+    known: Mapping[bytes, bytes] | None = None
+
+    def apply(self, text: bytes) -> bytes | None:
+        """`text` re-indented; None when a line has an indentation that does not fit."""
+        lines = [self._line(line) for line in split_lines(text)]
+        return None if None in lines else b"".join(line for line in lines if line is not None)
+
+    def _line(self, line: bytes) -> bytes | None:
+        if not line.strip():
+            return line
+        indent = _indent(line)
+        if self.known is not None:
+            new = self.known.get(indent)
+            return None if new is None else new + line[len(indent) :]
+        if not line.startswith(self.removed):
+            return None
+        return self.added + line[len(self.removed) :]
+
+
+def generate(hunk: Hunk) -> Iterator[Candidate[bytes]]:
+    """What is left when white space is no edit."""
+    language = hunk.document.language
+    base, ours, theirs = (_content(hunk.region.side(s), language) for s in (BASE, OURS, THEIRS))
+    if ours == theirs:
+        why = "the sides differ only in white space"
+        yield Candidate(hunk.region.ours, NAME, why, f"{NAME}/both", provable=True)
+    else:
+        yield from _one_side(hunk, OURS, THEIRS, same=ours == base)
+        yield from _one_side(hunk, THEIRS, OURS, same=theirs == base)
+
+
+def _one_side(hunk: Hunk, side: str, other: str, *, same: bool) -> Iterator[Candidate[bytes]]:
+    """`side` may have changed only white space (`same` says that it surely did)."""
+    base, laid_out, edited = (hunk.region.side(s) for s in (BASE, side, other))
+    reindent = _reindent(base, laid_out)
+    moved = reindent.apply(edited) if reindent else None
+    if moved is not None and edited:
+        why = f"{side} only changed the indentation, {other} edited"
+        yield Candidate(moved, NAME, why, f"{NAME}/indent")
+    elif same:
+        why = f"{side} changed only white space"
+        yield Candidate(edited, NAME, why, f"{NAME}/{_kind(base, laid_out, edited)}")
+
+
+def _kind(base: bytes, laid_out: bytes, edited: bytes) -> str:
+    if not base.strip():
+        return "blank"  # nothing but blank lines was there, and one side put something
+    if not edited.strip():
+        return "deleted"
+    return "trailing" if _lines_of(base) == _lines_of(laid_out) else "layout"
+
+
+def _lines_of(text: bytes) -> list[bytes]:
+    return [line.rstrip() for line in split_lines(text) if line.strip()]
+
+
+def _content(text: bytes, language: Language | None) -> list[bytes]:
+    """What is compared: tokens, and where indentation is meaning each line's indentation."""
+    if language is not None and not language.indentation:
+        return _tokens(text, language)
+    content: list[bytes] = []
+    for line in split_lines(text):
+        if line.strip():
+            content += [b"\n" + _indent(line), *_tokens(line, language)]
+    return content
+
+
+def _tokens(text: bytes, language: Language | None) -> list[bytes]:
+    return [token for raw in tokenise(text, language, CODE) if (token := raw.strip())]
+
+
+def _indent(line: bytes) -> bytes:
+    return line[: len(line) - len(line.lstrip(BLANKS))]
+
+
+def _reindent(before: bytes, after: bytes) -> Reindent | None:
+    """How the indentation changed from one text to the other; None when more, or nothing, did."""
+    olds, news = ([x for x in split_lines(text) if x.strip()] for text in (before, after))
+    if [x.strip() for x in olds] != [x.strip() for x in news]:
+        return None
+    pairs = {(_indent(old), _indent(new)) for old, new in zip(olds, news, strict=True)}
+    if all(old == new for old, new in pairs):
+        return None
+    for reindent in (_added(pairs), _added({(new, old) for old, new in pairs})):
+        if reindent is not None:
+            swap = reindent.added and pairs != {(o, reindent.added + o) for o, _ in pairs}
+            return Reindent(removed=reindent.added) if swap else reindent
+    known = dict(pairs)
+    return Reindent(known=known) if len(known) == len(pairs) else None
+
+
+def _added(pairs: set[tuple[bytes, bytes]]) -> Reindent | None:
+    """The one prefix that every new indentation has before the old one."""
+    prefixes = {new[: len(new) - len(old)] for old, new in pairs if new.endswith(old)}
+    if len(prefixes) != 1 or any(not new.endswith(old) for old, new in pairs):
+        return None
+    return Reindent(added=prefixes.pop())
