@@ -26,7 +26,7 @@ from situations import (
     rename_add,
 )
 
-from conftest import needs_git, register
+from conftest import needs_git
 
 if TYPE_CHECKING:
     from situations import Situation
@@ -251,12 +251,3 @@ def test_global_registration(repo: Repo) -> None:
     eager(repo)
     assert rebase(repo, SOFT).returncode == 0
     assert repo.read("a.py").decode() == SOFT.merged
-
-
-def test_installing_twice_changes_nothing(repo: Repo) -> None:
-    register(repo)
-    written = [(repo.path / ".git" / name).read_bytes() for name in ("config", "info/attributes")]
-    repo.tiebreak("install")
-    again = [(repo.path / ".git" / name).read_bytes() for name in ("config", "info/attributes")]
-    assert sorted(written[1].split()) == sorted(again[1].split())
-    assert written[0] == again[0]

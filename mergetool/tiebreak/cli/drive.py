@@ -14,9 +14,10 @@ import signal
 import sys
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from tiebreak.errors import TiebreakError, UsageError
+from tiebreak.errors import TiebreakError
+from tiebreak.git import settings
 from tiebreak.git.caller import Call, git_above, parse, saved_favor
-from tiebreak.git.spawn import as_bool, common_dir, git_dir, read_config
+from tiebreak.git.spawn import common_dir, git_dir, read_config
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -29,9 +30,7 @@ RESOLVED: Final = 120  # merged, nothing is left to do: driver/tiebreak-driver
 UNRESOLVED: Final = 121  # the file stays unmerged; %A is right as it is
 MEMORY: Final = 2 << 30  # bytes of address space; what needs more gets git's text merge
 
-_CONFIG: Final = r"^(tiebreak|alias)\.|^merge\.conflictstyle$"
-_FAVORS: Final = ("ours", "theirs", "union")
-_STYLES: Final = ("merge", "diff3", "zdiff3")
+_CONFIG: Final = rf"{settings.KEYS}|^alias\."
 
 
 class Request(NamedTuple):
@@ -82,9 +81,9 @@ def _request(argv: Sequence[str]) -> Request:
 def drive(request: Request) -> int:
     """Merge the request's file, and give the status to end with."""
     config = read_config(_CONFIG)
-    if not _setting(config, "enabled", default=True):
+    if not settings.enabled(config):
         return UNRESOLVED
-    signal.setitimer(signal.ITIMER_REAL, _seconds(config))
+    signal.setitimer(signal.ITIMER_REAL, settings.timeout(config))
     context = Context(config, parse(git_above(), config), git_dir())
     return _merge(request, context)
 
@@ -93,12 +92,12 @@ def _merge(request: Request, context: Context) -> int:
     from tiebreak.policy import APPLY, COMMIT
     from tiebreak.text.file import merge_text
 
-    settings = _settings(request, context)
+    how = _settings(request, context)
     base, ours, theirs = map(_read, (request.base, request.ours, request.theirs))
-    outcome = merge_text(request.path, base, ours, theirs, settings)
+    outcome = merge_text(request.path, base, ours, theirs, how)
     resolved = sum(r.action in {APPLY, COMMIT} for r in outcome.resolutions)
     status = UNRESOLVED if outcome.unmerged else RESOLVED
-    if not resolved and status == UNRESOLVED and settings.style == _style(context.config):
+    if not resolved and status == UNRESOLVED and how.style == settings.style(context.config):
         return UNRESOLVED
     _stage(request, outcome.text)
     if os.getppid() != request.launcher:  # it was killed, and git has gone on without us
@@ -122,7 +121,7 @@ def _settings(request: Request, context: Context) -> Settings:
     )
     return Settings(
         policy=NOTHING if text_only else _policy(request.path, context.config),
-        style=context.call.style or _style(context.config),
+        style=context.call.style or settings.style(context.config),
         marker_size=request.marker_size,
         labels=Labels(request.label_ours, request.label_base, request.label_theirs),
         favor=None if text_only else _favor(context),
@@ -131,45 +130,14 @@ def _settings(request: Request, context: Context) -> Settings:
 
 def _policy(path: str, config: Mapping[str, str]) -> Policy:
     """What the user allows, limited by the recipe, which is still as before the merge."""
-    from tiebreak.recipe import load_recipe, policy_from_config
+    from tiebreak.recipe import load_recipe
 
-    own = [(name.removeprefix("tiebreak."), value) for name, value in config.items()]
-    return load_recipe(".").policy_for(path, policy_from_config(own))
-
-
-def _style(config: Mapping[str, str]) -> str:
-    style = config.get("merge.conflictstyle", "merge")
-    return style if style in _STYLES else "merge"
+    return load_recipe(".").policy_for(path, settings.allowed(config))
 
 
 def _favor(context: Context) -> str | None:
-    favor = context.config.get("tiebreak.favor")
-    if favor is not None and favor not in _FAVORS:
-        msg = f"git config tiebreak.favor: expected one of {', '.join(_FAVORS)}, got {favor!r}"
-        raise UsageError(msg)
     saved = saved_favor(context.git_dir, context.call) if context.git_dir else None
-    return favor or context.call.favor or saved
-
-
-def _setting(config: Mapping[str, str], name: str, *, default: bool) -> bool:
-    value = config.get(f"tiebreak.{name}")
-    try:
-        return default if value is None else as_bool(value)
-    except ValueError as error:
-        msg = f"git config tiebreak.{name}: {error}"
-        raise UsageError(msg) from error
-
-
-def _seconds(config: Mapping[str, str]) -> float:
-    value = config.get("tiebreak.timeout", "10")
-    try:
-        seconds = float(value)
-    except ValueError:
-        seconds = 0.0
-    if not 0 < seconds < float("inf"):
-        msg = f"git config tiebreak.timeout: expected seconds, more than 0, got {value!r}"
-        raise UsageError(msg)
-    return seconds
+    return settings.favor(context.config) or context.call.favor or saved
 
 
 def _stage(request: Request, text: bytes) -> None:

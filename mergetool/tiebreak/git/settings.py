@@ -1,0 +1,72 @@
+"""The settings of git's configuration that a merge goes by, read from names and values.
+
+Every function raises `UsageError`, or its kind, naming the setting whose value makes no sense;
+the driver then leaves git's own result.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from tiebreak.errors import UsageError
+from tiebreak.git.spawn import as_bool
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tiebreak.policy import Policy
+
+    Config = Mapping[str, str]
+
+KEYS: Final = r"^tiebreak\.|^merge\.conflictstyle$"  # for `git config --get-regexp`
+TIMEOUT: Final = "10"  # seconds for one file; driver/tiebreak-start.py has it too
+
+_FAVORS: Final = ("ours", "theirs", "union")
+_STYLES: Final = ("merge", "diff3", "zdiff3")
+
+
+def enabled(config: Config) -> bool:
+    """``tiebreak.enabled``: false leaves every conflict as git does."""
+    value = config.get("tiebreak.enabled", "true")
+    try:
+        return as_bool(value)
+    except ValueError as error:
+        msg = f"git config tiebreak.enabled: {error}"
+        raise UsageError(msg) from error
+
+
+def timeout(config: Config) -> float:
+    """``tiebreak.timeout``: seconds for one file, then git's own conflict is kept."""
+    value = config.get("tiebreak.timeout", TIMEOUT)
+    try:
+        seconds = float(value)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds < float("inf"):
+        msg = f"git config tiebreak.timeout: expected seconds, more than 0, got {value!r}"
+        raise UsageError(msg)
+    return seconds
+
+
+def favor(config: Config) -> str | None:
+    """``tiebreak.favor``: the side that gets what stays in conflict, as git's ``-X``."""
+    value = config.get("tiebreak.favor")
+    if value is not None and value not in _FAVORS:
+        msg = f"git config tiebreak.favor: expected one of {', '.join(_FAVORS)}, got {value!r}"
+        raise UsageError(msg)
+    return value
+
+
+def style(config: Config) -> str:
+    """``merge.conflictStyle``, which git itself complains of when it is wrong."""
+    value = config.get("merge.conflictstyle", "merge")
+    return value if value in _STYLES else "merge"
+
+
+def allowed(config: Config) -> Policy:
+    """The most the user allows: ``tiebreak.commit``, ``apply``, ``most`` and ``provable``."""
+    from tiebreak.recipe import policy_from_config
+
+    return policy_from_config(
+        (name.removeprefix("tiebreak."), value) for name, value in config.items()
+    )
