@@ -25,11 +25,11 @@ ALNUM: Final = frozenset(b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopq
 
 
 class Labels(NamedTuple):
-    """What is written behind the markers; an empty label writes nothing, not even a space."""
+    """What is written behind the markers. None writes nothing; an empty label writes its space."""
 
-    ours: str
-    base: str
-    theirs: str
+    ours: str | None
+    base: str | None
+    theirs: str | None
 
 
 class Rendered(NamedTuple):
@@ -213,7 +213,7 @@ class _Page:
         if self.how.style != "merge":
             lines.append(_marker(b"|", size, labels.base, end_of_line))
             lines += _complete(self.base[entry.base_start : entry.base_end], end_of_line)
-        lines.append(_marker(b"=", size, "", end_of_line))
+        lines.append(_marker(b"=", size, None, end_of_line))
         lines += _complete(self.theirs[entry.theirs_start : entry.theirs_end], end_of_line)
         lines.append(_marker(b">", size, labels.theirs, end_of_line))
         return lines
@@ -246,8 +246,8 @@ def _complete(lines: list[bytes], end_of_line: bytes) -> list[bytes]:
     return lines
 
 
-def _marker(character: bytes, size: int, label: str, end_of_line: bytes) -> bytes:
-    behind = b" " + label.encode("utf-8", "surrogateescape") if label else b""
+def _marker(character: bytes, size: int, label: str | None, end_of_line: bytes) -> bytes:
+    behind = b"" if label is None else b" " + label.encode("utf-8", "surrogateescape")
     return character * (size if size > 0 else 7) + behind + end_of_line
 
 
@@ -341,10 +341,11 @@ def _conflict(lines: list[bytes], marks: dict[bytes, int], end: int) -> MarkedCo
         theirs=b"".join(lines[middle + 1 : end]),
         text=b"".join(lines[start : end + 1]),
         labels=Labels(
-            _label(lines[start]), "" if bar is None else _label(lines[bar]), _label(lines[end])
+            _label(lines[start]), None if bar is None else _label(lines[bar]), _label(lines[end])
         ),
     )
 
 
-def _label(line: bytes) -> str:
-    return line.partition(b" ")[2].rstrip(b"\r\n").decode("utf-8", "surrogateescape")
+def _label(line: bytes) -> str | None:
+    _, space, label = line.partition(b" ")
+    return label.rstrip(b"\r\n").decode("utf-8", "surrogateescape") if space else None
