@@ -43,7 +43,7 @@ _ANY = rb"(?s:.)"
 _TOKEN = re.compile(b"|".join((_BLANK, _WORD, _QUOTED, _COMMENT, _SIGN, _ANY)))
 _SPLIT = re.compile(_BLANK + rb"|[^ \t\f\v\r\n]++")
 _PIECE = re.compile(
-    _BLANK + rb"|[A-Z]++(?![a-z\x80-\xff])|[A-Z]?[a-z\x80-\xff]++|[0-9]++|" + _SIGN + b"|" + _ANY
+    _BLANK + rb"|[A-Z]+(?![a-z\x80-\xff])|[A-Z]?[a-z\x80-\xff]++|[0-9]++|" + _SIGN + b"|" + _ANY
 )
 _LONG = (b'"', b"'", b"`", b"//", b"/*", b"#")
 _BLANKS = b" \t\f\v\r\n"
@@ -131,7 +131,7 @@ def _leaves(tree: Tree, start: int, end: int) -> list[tuple[int, int]]:
     """
     spans: list[tuple[int, int]] = []
     cursor = tree.walk()
-    if not cursor.goto_first_child_for_byte(start):
+    if cursor.goto_first_child_for_byte(start) is None:  # an index: 0 is the first child
         return spans
     while (node := cursor.node) is not None and node.start_byte < end:
         first, last = max(node.start_byte, start), min(node.end_byte, end)

@@ -193,9 +193,9 @@ class _Weaver:
         base = tuple(self.base[group.start : group.end])
         ours, theirs = tuple(self.ours[o:o_end]), tuple(self.theirs[t:t_end])
         if not group.theirs:
-            self._clean("ours", group, base, ours)
+            self._clean("ours", group, base, self._relaid(base, ours, theirs))
         elif not group.ours:
-            self._clean("theirs", group, base, theirs)
+            self._clean("theirs", group, base, self._relaid(base, theirs, ours))
         elif [key(x, self.how) for x in ours] == [key(x, self.how) for x in theirs]:
             self.blanks_clash |= ours != theirs
             self._clean("same", group, base, max(ours, theirs))
@@ -203,6 +203,22 @@ class _Weaver:
             self._flush()
             self.parts.append(TokenConflict(base, ours, theirs, self._both(group)))
         return o_end, t_end
+
+    def _relaid(
+        self, base: Sequence[bytes], edited: Sequence[bytes], other: Sequence[bytes]
+    ) -> Sequence[bytes]:
+        """One side's edit with the outer blanks of the other side, where only that changed them."""
+        if self.how != CODE or base == other or not (base and edited):
+            return edited
+        if not (base[-1].strip() and edited[-1].strip()):
+            return edited  # nothing but blanks at the end: which are whose is not known
+        before, after = _outer(edited)
+        old_before, old_after = _outer(base)
+        new_before, new_after = _outer(other)
+        first = new_before if before == old_before else before
+        last = new_after if after == old_after else after
+        core = b"".join(edited)
+        return [first + core[len(before) : len(core) - len(after)] + last]
 
     def _clean(self, who: str, group: _Group, base: Sequence[bytes], text: Sequence[bytes]) -> None:
         self.clean += text
@@ -224,3 +240,9 @@ class _Weaver:
 
 def _growth(change: _Change) -> int:
     return (change.last - change.first) - (change.end - change.start)
+
+
+def _outer(tokens: Sequence[bytes]) -> tuple[bytes, bytes]:
+    """The blanks before the first token and after the last."""
+    first, last = tokens[0], tokens[-1]
+    return first[: len(first) - len(first.lstrip())], last[len(last.rstrip()) :]

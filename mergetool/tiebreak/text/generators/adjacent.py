@@ -3,8 +3,8 @@
 Where the line changes of the two sides, each aligned with base, are in different base lines,
 applying both is the candidate. That alone proves little: on real merges two in five such candidates
 with inserted lines are what people committed, and three in four that only replace lines. Provable
-is the form that holds up: in a hunk of more than two lines each side turns one stretch of lines into
-as many lines, still recognisable, and neither adds a word that the other adds or removes.
+is the form that holds up: in a hunk of more than two lines each side turns one stretch of lines
+into as many lines, still recognisable, and neither adds a word that the other adds or removes.
 """
 
 from __future__ import annotations
