@@ -5,8 +5,8 @@
 
 Each case runs in a process of its own: the line merge of a generated file, then the candidates of
 every hunk under all three tokenisations. The limits are 5 s of processor time and 500 MB; the exit
-code is 1 when a case is over them. The work itself is bounded in steps, so what is resolved does not
-depend on the machine; the seconds do.
+code is 1 when a case is over them. The work itself is bounded in steps, so what is resolved does
+not depend on the machine; the seconds do.
 """
 
 from __future__ import annotations

@@ -187,12 +187,25 @@ def installed(repo: Repo) -> Repo:
 
 
 def register(repo: Repo) -> None:
-    """``tiebreak install`` in a repository, and ``*.txt`` besides the known languages."""
-    done = repo.tiebreak("install", "--local")
-    assert done.returncode == 0, done.stderr.decode()
+    """``tiebreak install`` in a repository, and ``*.txt`` besides the known languages.
+
+    What the command writes is the same for every repository, and it is run once.
+    """
     common = Path(repo.path, repo.git("rev-parse", "--git-common-dir"))
-    with (common / "info" / "attributes").open("a") as attributes:
-        attributes.write("*.txt merge=tiebreak\n")
+    files = (common / "config", common / "info" / "attributes")
+    if not _WRITTEN:
+        before = files[0].read_text()
+        done = repo.tiebreak("install", "--local")
+        assert done.returncode == 0, done.stderr.decode()
+        _WRITTEN.extend((files[0].read_text().removeprefix(before), files[1].read_text()))
+        files[0].write_text(before)
+    files[1].parent.mkdir(exist_ok=True)
+    files[1].write_text(f"{_WRITTEN[1]}*.txt merge=tiebreak\n")
+    with files[0].open("a") as config:
+        config.write(_WRITTEN[0])
+
+
+_WRITTEN: list[str] = []
 
 
 def needs_git(major: int, minor: int) -> pytest.MarkDecorator:

@@ -1,4 +1,4 @@
-"""The three tokenisations: nothing is lost, whatever the bytes, and words are cut as they should."""
+"""The three tokenisations: nothing is lost, whatever the bytes; words are cut as they should be."""
 
 from __future__ import annotations
 

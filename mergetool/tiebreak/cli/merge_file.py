@@ -168,11 +168,11 @@ def _settings(options: Options) -> Settings:
 
 def _policy(path: str) -> Policy:
     """The user's policy, limited by the recipe of the repository around, if there is one."""
+    from tiebreak.git import settings
     from tiebreak.git.repository import config_section, find_repository
-    from tiebreak.recipe import load_recipe, policy_from_config
+    from tiebreak.recipe import load_recipe
 
-    pairs = [(k.removeprefix("tiebreak."), v) for k, v in config_section(r"^tiebreak\.")]
-    allowed = policy_from_config(pairs)
+    allowed = settings.allowed(dict(config_section(settings.KEYS)))
     try:
         top = find_repository().top
     except InputError:

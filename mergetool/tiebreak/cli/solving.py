@@ -7,23 +7,26 @@ touching anything, so a dry run is the same work without the last step.
 from __future__ import annotations
 
 import os
+import signal
 from collections import Counter
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple, NoReturn
 
 from tiebreak.errors import InputError
+from tiebreak.git import settings
 from tiebreak.git.repository import config_section, git_version
 from tiebreak.git.stages import read_objects, stage, unmerged
 from tiebreak.git.worktree import attributes, read_file, write_file
 from tiebreak.journal import Journal, JournalError, Texts, text_entry
 from tiebreak.policy import APPLY, SUGGEST
-from tiebreak.recipe import NAME, load_recipe, parse_recipe, policy_from_config
+from tiebreak.recipe import NAME, load_recipe, parse_recipe
 from tiebreak.text.blocks import rewrite
 from tiebreak.text.diff import algorithm_of
 from tiebreak.text.file import Settings, is_binary, merge_text
-from tiebreak.text.markers import STYLES, has_markers
+from tiebreak.text.markers import has_markers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from types import FrameType
 
     from tiebreak.git.repository import Repository
     from tiebreak.git.stages import Unmerged
@@ -63,7 +66,8 @@ class _Sources(NamedTuple):
     base: bytes
     ours: bytes
     theirs: bytes
-    settings: Settings
+    how: Settings
+    seconds: float
     disagrees_on_mode: bool
 
 
@@ -101,9 +105,8 @@ def solve(
         raise InputError(msg)
     conflicts = unmerged(os.getcwd() if pathspecs else top, pathspecs)
     journal = Journal(repository.common_dir)
-    algorithms = (algorithm_of("histogram", git_version()), "myers")  # ort's, git merge-file's
     plans = [
-        _Plan(read) if isinstance(read, Outcome) else _plan(read, algorithms, journal, top)
+        _Plan(read) if isinstance(read, Outcome) else _plan_in_time(read, journal, top)
         for read in _read(conflicts, top)
     ]
     if not dry_run:
@@ -143,29 +146,32 @@ def _sources(
     if any(map(is_binary, sides)):
         return Outcome(conflict.path, LEFT, "binary")
     base, ours, theirs = sides
-    settings = Settings(
+    how = Settings(
         policy=governed.policy(conflict.path),
         style=governed.style,
         marker_size=attributes.marker_size,
+        algorithm=governed.algorithm,
     )
-    return _Sources(conflict.path, base, ours, theirs, settings, conflict.disagrees_on_mode)
+    return _Sources(
+        conflict.path, base, ours, theirs, how, governed.seconds, conflict.disagrees_on_mode
+    )
 
 
 class _Governed:
-    """What the user's configuration and the recipes say.
+    """What git's version, the user's configuration and the recipes say.
 
     The recipe of the commit that is being merged into rules, since what the other side brings must
     not decide about its own merge; the work tree's can only lower it further.
     """
 
-    __slots__ = ("_allowed", "_recipes", "style")
+    __slots__ = ("_allowed", "_recipes", "algorithm", "seconds", "style")
 
     def __init__(self, conflicts: Sequence[Unmerged], committed: bytes | None, top: str) -> None:
-        config = dict(config_section(r"^tiebreak\.|^merge\.conflictstyle$"))
-        own = [(name.removeprefix("tiebreak."), value) for name, value in config.items()]
-        style = config.get("merge.conflictstyle", "")
-        self.style = style if style in STYLES else "merge"
-        self._allowed = policy_from_config(own)
+        config = dict(config_section(settings.KEYS))
+        self.algorithm = algorithm_of("histogram", git_version())
+        self.style = settings.style(config)
+        self.seconds = settings.timeout(config)
+        self._allowed = settings.allowed(config)
         self._recipes = [] if committed is None else [parse_recipe(committed)]
         if all(conflict.path != NAME for conflict in conflicts):
             self._recipes.append(load_recipe(top))
@@ -178,19 +184,37 @@ class _Governed:
         return policy
 
 
-def _plan(sources: _Sources, algorithms: Sequence[str], journal: Journal, top: str) -> _Plan:
+def _plan_in_time(sources: _Sources, journal: Journal, top: str) -> _Plan:
+    """`_plan`, for as long as the driver may take for one file."""
+
+    def stop(_signal: int, _frame: FrameType | None) -> NoReturn:
+        raise TimeoutError
+
+    before = signal.signal(signal.SIGALRM, stop)
+    signal.setitimer(signal.ITIMER_REAL, sources.seconds)
+    try:
+        return _plan(sources, journal, top)
+    except TimeoutError:
+        limit = f"it took longer than {sources.seconds:g} s (git config tiebreak.timeout)"
+        return _Plan(Outcome(sources.path, LEFT, limit))
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def _plan(sources: _Sources, journal: Journal, top: str) -> _Plan:
     """Merge one file, find its conflicts in the work tree, and decide what to do with it."""
     before = read_file(os.path.join(top, sources.path))
     if before is None:
         return _Plan(Outcome(sources.path, LEFT, "not in the work tree as a file"))
     form = _form(before, sources)
-    merge, found, settings = _closest(form.text, sources, algorithms)
+    merge, found, how = _closest(form.text, sources)
     if not found.replaced:
         status = APPLIED if _was_applied(form.text, merge) else LEFT
-        why = _why_left(form.text, merge, found, settings)
+        why = _why_left(form.text, merge, found, how)
         return _Plan(Outcome(sources.path, status, why, len(merge.resolutions), 0, found.left))
     entry, contents = _entry(sources, form.text, merge, found, journal)
-    status, why = _status(merge, found, settings, sources)
+    status, why = _status(merge, found, how, sources)
     by = Counter(entry.decisions[number].generator for number in sorted(found.replaced))
     outcome = Outcome(
         sources.path,
@@ -214,16 +238,14 @@ def _form(text: bytes, sources: _Sources) -> _Form:
     return _Form(text, crlf=False)
 
 
-def _closest(
-    text: bytes, sources: _Sources, algorithms: Sequence[str]
-) -> tuple[TextMerge, Rewritten, Settings]:
-    """Merge with each diff algorithm until every block of the file is one of the merge's."""
+def _closest(text: bytes, sources: _Sources) -> tuple[TextMerge, Rewritten, Settings]:
+    """Merge as ort does, and as `git merge-file` does if not every block of the file is found."""
     tried = []
-    for algorithm in algorithms:
-        settings = sources.settings._replace(algorithm=algorithm)
-        merge = merge_text(sources.path, sources.base, sources.ours, sources.theirs, settings)
-        found = rewrite(text, merge, settings)
-        tried.append((merge, found, settings))
+    for algorithm in (sources.how.algorithm, "myers"):
+        how = sources.how._replace(algorithm=algorithm)
+        merge = merge_text(sources.path, sources.base, sources.ours, sources.theirs, how)
+        found = rewrite(text, merge, how)
+        tried.append((merge, found, how))
         if found.found == found.blocks:
             break
     return max(tried, key=lambda t: t[1].found)
@@ -235,11 +257,11 @@ def _was_applied(text: bytes, merge: TextMerge) -> bool:
     return complete and any(r.action == APPLY for r in merge.resolutions)
 
 
-def _why_left(text: bytes, merge: TextMerge, found: Rewritten, settings: Settings) -> str:
+def _why_left(text: bytes, merge: TextMerge, found: Rewritten, how: Settings) -> str:
     if _was_applied(text, merge):
         return "resolved, for you to look at"
     if found.blocks == 0:
-        marked = has_markers(text, settings.marker_size)
+        marked = has_markers(text, how.marker_size)
         return "its markers are not complete" if marked else "no markers in it"
     if not merge.resolutions:
         return "its versions hold conflict markers themselves"
@@ -260,10 +282,10 @@ def _best_guess(merge: TextMerge, found: Rewritten) -> str:
 
 
 def _status(
-    merge: TextMerge, found: Rewritten, settings: Settings, sources: _Sources
+    merge: TextMerge, found: Rewritten, how: Settings, sources: _Sources
 ) -> tuple[str, str]:
     """How far the file has come. Only what is settled in every respect is staged."""
-    if found.left or has_markers(found.text, settings.marker_size):
+    if found.left or has_markers(found.text, how.marker_size):
         return PARTLY, ""
     if any(merge.resolutions[number].action == APPLY for number in found.replaced):
         return APPLIED, "not certain enough to be staged"

@@ -59,6 +59,7 @@ class Chunk(NamedTuple):
     body: bytes
     separated: bool = False
     node: Node | None = None  # None for a comment that stands alone
+    end: int = 0  # where in `body` the unit ends, and a separator goes
 
     @property
     def value(self) -> bytes:
@@ -165,7 +166,8 @@ class _Cutter:
         if end > self.piece.end:
             return False
         blank, comment = _split_lead(lead)
-        self.chunks.append(Chunk(key, blank, comment, source[line:end], node=node))
+        body, stop = source[line:end], end_of(node, source) - line
+        self.chunks.append(Chunk(key, blank, comment, body, node=node, end=stop))
         self.position = end
         return True
 

@@ -98,10 +98,10 @@ class _Region:
         """The common run to split the box at; None when nothing is common."""
         if self.box.a_low == self.box.a_high or self.box.b_low == self.box.b_high:
             return None
-        best, rarest, common = self._scan()
-        if common and rarest > MOST_OCCURRENCES:
+        best, rarest, partial = self._scan()
+        if rarest > MOST_OCCURRENCES:
             return TOO_COMMON
-        if best is not None and rarest == 1 and self.heap is not None:
+        if best is not None and partial and self.heap is not None:
             longest = self._longest_unique(self.heap)
             return longest if longest.size > best.size else best
         return best
@@ -109,7 +109,10 @@ class _Region:
     def _scan(self) -> tuple[Box | None, int, bool]:  # noqa: C901  (the hot loop; calls cost)
         """Look through `b`; with a heap, only until a run with a unique element is found.
 
-        Returns the best run, how often its rarest element occurs, and whether anything is common.
+        Returns the best run, how often its rarest element occurs (0: nothing is common), and whether
+        a longer run with a unique element may come later. Git lets a longer run replace a rarer one;
+        when one with a unique element was replaced so, it does not count any more, so the heap that
+        still has it is of no use.
         """
         a, b, places = self.a, self.b, self.places
         a_low, a_high, b_low, b_high = self.box
@@ -145,9 +148,11 @@ class _Region:
                     end += 1
                 following = max(following, end)
                 if high - low > length or count < rarest:
+                    if count > rarest == 1:
+                        enough = 0
                     best = Box(low, high, start, end)
                     length, rarest = high - low, count
-        return best, rarest, common
+        return best, rarest if common else 0, rarest == enough
 
     def shrink(self, box: Box) -> None:
         """Go on with a part of the box; from now on with a heap."""

@@ -8,10 +8,22 @@ from __future__ import annotations
 
 from typing import Final
 
-from tiebreak.text.generators import adjacent, identical, sides, subsumed, tokens
+from tiebreak.text.generators import (
+    adjacent,
+    identical,
+    imports,
+    keyed,
+    sides,
+    subsumed,
+    tokens,
+    whitespace,
+)
 
 GENERATORS: Final = (
     ("identical", identical.generate),
+    ("whitespace", whitespace.generate),
+    ("imports", imports.generate),
+    ("keyed", keyed.generate),
     ("subsumed", subsumed.generate),
     ("adjacent", adjacent.generate),
     ("tokens", tokens.generate),

@@ -7,6 +7,7 @@ sides changed different keys again. Members of code are put one side after the o
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from tiebreak.conflict import Candidate
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
     from tiebreak.text.structure import Chunked
 
 NAME: Final = "keyed"
+VALUE: Final = re.compile(rb"[\w.*+/@~^<>=-]*[\w*][\w.*+/@~^<>=-]*")
+VERSION: Final = re.compile(rb"\d\.\d")
 DEEPEST: Final = 20  # mappings within mappings
 
 
@@ -61,19 +64,39 @@ def generate(hunk: Hunk) -> Iterator[Candidate[bytes]]:
             continue
         value = found.text(merged)
         if value is not None:
-            stratum, provable = _stratum(rule, merged)
+            stratum, provable = _stratum(rule, found.sides, merged)
             why = "the sides changed different entries" if not rule.members else "both sides' members"
             yield Candidate(value, NAME, why, f"{NAME}/{stratum}", provable=provable)
             return
 
 
-def _stratum(rule: Keyed, merged: Merged) -> tuple[str, bool]:
-    order = "/sorted" if merged.sorted else "/order" if merged.adjacent else ""
+def _stratum(rule: Keyed, sides: Sequence[Chunked], merged: Merged) -> tuple[str, bool]:
+    """Which population the candidate belongs to, and whether it is proven."""
+    order = "/order" if merged.adjacent and not merged.sorted else ""
     if rule.members:
         kind = "removed" if merged.removed else "added" if merged.added_by_both else "changed"
         return f"members/{kind}{order}", False
-    kind = "removed" if merged.removed else "nested" if merged.resolved else "entries"
-    return f"{kind}{order}", False
+    if _echoes(sides[0], sides[1], sides[2]) or _echoes(sides[0], sides[2], sides[1]):
+        return "echo", False
+    if all(any(VERSION.search(b) for b in _new(sides[0], side)) for side in sides[1:]):
+        return "versions", False
+    return f"entries{order}", not order
+
+
+def _echoes(base: Chunked, side: Chunked, other: Chunked) -> bool:
+    """Whether `other` changed or added entries with a value that `side` replaced elsewhere.
+
+    A version that one side raises everywhere is meant for the other side's new entries too.
+    """
+    before, after = ({x for c in s.chunks for x in VALUE.findall(c.body)} for s in (base, side))
+    new = {x for body in _new(base, other) for x in VALUE.findall(body)}
+    return bool((before - after) & new)
+
+
+def _new(base: Chunked, side: Chunked) -> list[bytes]:
+    """What a side added or changed."""
+    known = {chunk.key: chunk.value for chunk in base.chunks}
+    return [chunk.body for chunk in side.chunks if known.get(chunk.key) != chunk.value]
 
 
 class _Mapping:
@@ -135,7 +158,8 @@ class _Mapping:
             merged = mapping.merged()
             value = mapping.text(merged) if merged else None
             if value is not None:
-                return ours._replace(body=inner[1].before + value + inner[1].after)
+                body = inner[1].before + value + inner[1].after
+                return ours._replace(body=body, end=ours.end + len(body) - len(ours.body))
         return None
 
     def text(self, merged: Merged) -> bytes | None:
@@ -153,13 +177,10 @@ class _Mapping:
         return put_together(found, self.sides[1].tail or self.sides[2].tail)
 
     def _separated(self, chunk: Chunk) -> Chunk:
-        if chunk.node is None or not self.rule.separator:
+        if chunk.node is None:
             return chunk
-        source = next(p.source for p in self.pieces if _holds(p, chunk))
-        first = source.rfind(b"\n", 0, chunk.node.start_byte) + 1
-        at = end_of(chunk.node, source) - first
-        body = chunk.body[:at] + self.rule.separator.encode() + chunk.body[at:]
-        return chunk._replace(body=body)
+        sign = self.rule.separator.encode()
+        return chunk._replace(body=chunk.body[: chunk.end] + sign + chunk.body[chunk.end :])
 
     def _last_separated(self) -> bool | None:
         """Whether the last entry has a separator behind it; None when the sides disagree."""
@@ -167,14 +188,6 @@ class _Mapping:
         if len(seen) == 1:
             return seen.pop()
         return True if self.rule.trailing else None
-
-
-def _holds(piece: Piece, chunk: Chunk) -> bool:
-    return chunk.node is not None and _text(piece.source, chunk.node) in chunk.body
-
-
-def _text(source: bytes, node: Node) -> bytes:
-    return source[node.start_byte : end_of(node, source)]
 
 
 def _remarks(side: Chunked) -> list[bytes]:
