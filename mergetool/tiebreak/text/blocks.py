@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from tiebreak.policy import APPLY, COMMIT
 from tiebreak.text.lines import split_lines
-from tiebreak.text.markers import MOST_LINES_BETWEEN, MarkedConflict, parse_markers, render
+from tiebreak.text.markers import MOST_LINES_BETWEEN, STYLES, MarkedConflict, parse_markers, render
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -93,8 +93,7 @@ def _settled(document: Document, chosen: dict[int, bytes]) -> list[Region]:
 
 def _ways(page: _Page, settings: Settings) -> Iterator[Settings]:
     """The ways in which what is in the file may have been written, the configured one first."""
-    styles = ("diff3", "zdiff3") if page.shows_base else ("merge",)
-    for style in sorted(styles, key=lambda s: s != settings.style):
+    for style in sorted(page.styles, key=lambda s: s != settings.style):
         for level in sorted(LEVELS, key=lambda s: s != settings.level):
             if page.found < page.blocks:
                 yield settings._replace(style=style, level=level, favor=None)
@@ -150,13 +149,12 @@ def _said(item: bytes | MarkedConflict) -> Said:
 class _Page:
     """The file as lines and blocks, and what each has become."""
 
-    __slots__ = ("_blocks", "_found", "_now", "_said", "_taken")
+    __slots__ = ("_blocks", "_now", "_said", "_taken")
 
     def __init__(self, found: Sequence[bytes | MarkedConflict]) -> None:
-        self._found = found
         self._said = [_said(item) for item in found]
         self._now = [item.text if isinstance(item, MarkedConflict) else item for item in found]
-        self._blocks = [i for i, item in enumerate(found) if isinstance(item, MarkedConflict)]
+        self._blocks = {i: item for i, item in enumerate(found) if isinstance(item, MarkedConflict)}
         self._taken: set[int] = set()
 
     @property
@@ -175,9 +173,10 @@ class _Page:
         return len(self._taken)
 
     @property
-    def shows_base(self) -> bool:
-        """Whether the blocks show the base (diff3 and zdiff3)."""
-        return any(isinstance(i, MarkedConflict) and i.base is not None for i in self._found)
+    def styles(self) -> list[str]:
+        """The styles its blocks may have: with the base shown, or without."""
+        shown = {block.base is not None for block in self._blocks.values()}
+        return [style for style in STYLES if (style != "merge") in shown]
 
     def places(self, runs: Sequence[_Run]) -> Iterator[tuple[_Run, int]]:
         """Where each run is. One that cannot be told from others of the same words is left out."""
@@ -198,9 +197,7 @@ class _Page:
         """Note that the run's blocks were found; gives the first of them."""
         blocks = [i for i in self._blocks if at <= i < at + len(run.said)]
         self._taken.update(blocks)
-        block = self._found[blocks[0]]
-        assert isinstance(block, MarkedConflict)  # noqa: S101  (by construction)
-        return block
+        return self._blocks[blocks[0]]
 
     def put(self, run: _Run, at: int, text: bytes) -> None:
         """Put a text where the run is."""
