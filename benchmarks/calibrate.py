@@ -7,7 +7,9 @@ The table is a decision list. The stratum with the best lower bound comes first;
 measured only on the hunks where the first had nothing to say, and so on. That is how the judge uses
 the numbers: it offers the best stratum's candidate, so a stratum's precision matters only where
 nothing better spoke. A stratum seen on fewer than `FEW` hunks is counted with its wider name
-(``tokens/far`` with ``tokens``), to which the judge falls back, unless it is surely worse.
+(``tokens/far`` with ``tokens``), to which the judge falls back, unless it is surely worse. A
+stratum that is never first, because a better one always speaks too, closes the list with what it
+is alone.
 
 Hunks of files that were committed exactly as one parent had them count like all others: people did
 want that result, and leaving them out would promise a precision that nobody would see. What the
@@ -95,7 +97,7 @@ def calibrate(hunks: Iterable[HunkRecord]) -> list[Line]:
         lines = _decision_list(offers)
         wider = _rare(lines)
         if not wider:
-            return _never_rising(lines)
+            return _never_rising([*lines, *_never_first(offers, lines)])
         offers = [_renamed(offer, wider) for offer in offers]
 
 
@@ -113,15 +115,25 @@ def _offers(hunk: HunkRecord) -> Hunk:
 def _decision_list(offers: Iterable[Hunk]) -> list[Line]:
     open_hunks, lines = [offer for offer in offers if offer], list[Line]()
     while open_hunks:
-        shots: defaultdict[str, list[Shot]] = defaultdict(list)
-        for offer in open_hunks:
-            for stratum, shot in offer.items():
-                shots[stratum].append(shot)
-        found = [Line(name, _bound(shots[name]), tuple(shots[name])) for name in sorted(shots)]
-        best = max(found, key=lambda line: (line.lower, line.right / len(line.shots)))
+        best = _best_first(open_hunks)[0]
         lines.append(best)
         open_hunks = [offer for offer in open_hunks if best.stratum not in offer]
     return lines
+
+
+def _never_first(offers: Iterable[Hunk], lines: Iterable[Line]) -> list[Line]:
+    known = {line.stratum for line in lines}
+    return [line for line in _best_first(offers) if line.stratum not in known]
+
+
+def _best_first(offers: Iterable[Hunk]) -> list[Line]:
+    """Each stratum over all these hunks, whatever else is offered for them."""
+    shots: defaultdict[str, list[Shot]] = defaultdict(list)
+    for offer in offers:
+        for stratum, shot in offer.items():
+            shots[stratum].append(shot)
+    found = [Line(name, _bound(shots[name]), tuple(shots[name])) for name in sorted(shots)]
+    return sorted(found, key=lambda line: (-line.lower, -line.right / len(line.shots)))
 
 
 def _bound(shots: Iterable[Shot]) -> float:

@@ -175,6 +175,14 @@ def test_a_sole_provable_candidate_is_offered_first() -> None:
     assert [(line.stratum, line.right, len(line.shots)) for line in found] == [("proven/x", 0, 40)]
 
 
+def test_a_stratum_that_never_comes_first_has_a_line_of_its_own() -> None:
+    good, rest = candidate("t/a", equal=True), candidate("t/b", equal=False)
+    rare = [hunk(n, candidate("t/c", equal=True), repo=f"r/{n % 4}") for n in range(900, 905)]
+    hunks = [hunk(n, good, rest, repo=f"r/{n % 4}") for n in range(40)]
+    found = {line.stratum: line.right for line in calibrate.calibrate([*hunks, *rare])}
+    assert found == {"t/a": 40, "t/b": 0, "t": 5}
+
+
 def test_bounds_never_rise_along_the_list() -> None:
     # Where `a` is silent `b` is better than it looked before: its bound is held at that of `a`.
     a, b = candidate("a/x", equal=True), candidate("b/x", equal=False)
