@@ -62,7 +62,7 @@ def both(repo: Repo, *args: str) -> tuple[subprocess.CompletedProcess[bytes], ..
 @pytest.mark.parametrize("case", CASES)
 def test_equals_git(repo: Repo, case: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every option on every case: the printed result and the exit code."""
-    from tiebreak.cli.main import run
+    from tiebreak.cli.dispatch import run
 
     put(repo, case)
     monkeypatch.chdir(repo.path)

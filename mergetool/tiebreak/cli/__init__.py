@@ -5,6 +5,6 @@ from __future__ import annotations
 
 def main() -> int:
     """Run the command line with the arguments of this process; gives the exit code."""
-    from tiebreak.cli.main import run
+    from tiebreak.cli.dispatch import run
 
     return run()

@@ -104,7 +104,7 @@ SETTINGS: Final = {
 @click.argument("directory", default="tiebreak-demo", type=click.Path(path_type=str))
 def command(directory: str) -> int:
     """Create a small repository in DIRECTORY and show a merge by git alone and with tiebreak."""
-    from tiebreak.cli.main import run
+    from tiebreak.cli.dispatch import run
 
     _build(directory)
     os.chdir(directory)

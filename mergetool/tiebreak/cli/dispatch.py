@@ -97,7 +97,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except (KeyboardInterrupt, click.Abort):
         _say("interrupted")
         return INTERRUPTED
-    except BrokenPipeError:
+    except (SystemExit, BrokenPipeError):  # click turns a reader that has gone into SystemExit
         # Python flushes standard output once more at its end, and must not complain either.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return BROKEN_PIPE
