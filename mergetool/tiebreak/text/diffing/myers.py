@@ -1,15 +1,16 @@
 """The O(ND) algorithm in linear space, with the short cuts git takes on large inputs.
 
 Source: Eugene W. Myers, "An O(ND) Difference Algorithm and Its Variations", Algorithmica 1 (1986).
-The box (a_low, a_high, b_low, b_high) is searched from both corners at once; where the two searches
-meet it is split, and the halves are done in turn. To give git's results to the byte, the limits
-after which a search settles for less than the best split are git's.
+A box is searched from both corners at once, and cut where the two searches meet; both parts are done
+in turn. To give git's results to the byte, the limits after which a search settles for less than the
+best cut are git's.
 """
 
 from __future__ import annotations
 
 from typing import Final, NamedTuple
 
+from tiebreak.text.diffing.box import Box
 from tiebreak.text.diffing.discard import Kept, bogus_sqrt, discard
 
 LEAST_COST_LIMIT: Final = 256  # give up looking for the best split after this many edits at least
@@ -19,21 +20,13 @@ GOOD_ENOUGH: Final = 4  # progress per edit that makes a path good enough
 FAR: Final = 1 << 62
 
 
-class _Split(NamedTuple):
-    """Where a box is cut, and which halves must be searched without short cuts."""
+class _Cut(NamedTuple):
+    """Where a box is cut, and which of the two boxes must then be searched without short cuts."""
 
     a: int
     b: int
-    low_minimal: bool
-    high_minimal: bool
-
-
-class _Box(NamedTuple):
-    a_low: int
-    a_high: int
-    b_low: int
-    b_high: int
-    minimal: bool
+    minimal_before: bool = True
+    minimal_after: bool = True
 
 
 def mark(
@@ -41,8 +34,8 @@ def mark(
 ) -> tuple[bytearray, bytearray]:
     """Flag what changed between `a` and `b`.
 
-    `minimal` searches without short cuts. `keep_repeats` also keeps elements that occur too often to
-    be worth matching, as git does from 2.50 on when asked for a minimal diff.
+    `minimal` searches without short cuts. `keep_repeats` also searches elements that occur too often
+    to be worth matching, as git does from 2.50 on when asked for a minimal diff.
     """
     kept_a, kept_b = discard(a, b, keep_repeats=keep_repeats)
     _compare(kept_a, kept_b, minimal=minimal)
@@ -50,175 +43,212 @@ def mark(
 
 
 def _compare(kept_a: Kept, kept_b: Kept, *, minimal: bool) -> None:
-    """Split boxes until every one is empty on one side, and flag the other side's elements."""
+    """Cut boxes until every one is empty on one side, and flag the other side's elements."""
     a, b = kept_a.values, kept_b.values
     search = _Search(a, b)
-    boxes = [_Box(0, len(a), 0, len(b), minimal)]
+    boxes = [(Box(0, len(a), 0, len(b)), minimal)]
     while boxes:
-        a_low, a_high, b_low, b_high, minimal = boxes.pop()
-        while a_low < a_high and b_low < b_high and a[a_low] == b[b_low]:
-            a_low += 1
-            b_low += 1
-        while a_low < a_high and b_low < b_high and a[a_high - 1] == b[b_high - 1]:
-            a_high -= 1
-            b_high -= 1
+        box, minimal = boxes.pop()
+        a_low, a_high, b_low, b_high = box = _without_ends(a, b, box)
         if a_low == a_high:
             kept_b.flag(b_low, b_high)
         elif b_low == b_high:
             kept_a.flag(a_low, a_high)
         else:
-            cut = search.split(_Box(a_low, a_high, b_low, b_high, minimal))
-            boxes.append(_Box(a_low, cut.a, b_low, cut.b, cut.low_minimal))
-            boxes.append(_Box(cut.a, a_high, cut.b, b_high, cut.high_minimal))
+            cut = search.cut(box, minimal=minimal)
+            boxes.append((Box(a_low, cut.a, b_low, cut.b), cut.minimal_before))
+            boxes.append((Box(cut.a, a_high, cut.b, b_high), cut.minimal_after))
+
+
+def _without_ends(a: list[int], b: list[int], box: Box) -> Box:
+    a_low, a_high, b_low, b_high = box
+    while a_low < a_high and b_low < b_high and a[a_low] == b[b_low]:
+        a_low += 1
+        b_low += 1
+    while a_low < a_high and b_low < b_high and a[a_high - 1] == b[b_high - 1]:
+        a_high -= 1
+        b_high -= 1
+    return Box(a_low, a_high, b_low, b_high)
 
 
 class _Search:
     """The two searches of a box, on scratch arrays shared by all boxes of one comparison.
 
-    The arrays are indexed by diagonal, ``position in a - position in b``; a negative diagonal counts
-    from the end of the array, which is long enough for the two never to meet.
+    The arrays are indexed by diagonal, position in `a` minus position in `b`, and say how far in `a`
+    a search has come on it. A negative diagonal counts from the end of the array, which is long
+    enough for the two never to meet. A step visits every second diagonal, from the highest down.
     """
 
-    __slots__ = ("a", "b", "backward", "cost_limit", "forward")
+    __slots__ = ("a", "b", "backward", "cost_limit", "forward", "snake")
 
     def __init__(self, a: list[int], b: list[int]) -> None:
+        """Make scratch arrays that are long enough for any box of the two."""
         diagonals = len(a) + len(b) + 3
         self.a = a
         self.b = b
         self.forward = [0] * (diagonals + 2)
         self.backward = [0] * (diagonals + 2)
         self.cost_limit = max(bogus_sqrt(diagonals), LEAST_COST_LIMIT)
+        self.snake = False
 
-    def split(self, box: _Box) -> _Split:  # noqa: C901, PLR0912, PLR0915  (one hot loop; calls cost)
-        """Find where to cut the box."""
-        a, b, forward, backward = self.a, self.b, self.forward, self.backward
-        a_low, a_high, b_low, b_high, minimal = box
-        least, most = a_low - b_high, a_high - b_low
-        forward_min = forward_max = a_low - b_low
-        backward_min = backward_max = a_high - b_high
-        odd = (forward_min - backward_min) & 1
-        forward[forward_min] = a_low
-        backward[backward_min] = a_high
+    def cut(self, box: Box, *, minimal: bool) -> _Cut:
+        """Find where to cut the box: where the searches meet, or as far as one of them got."""
+        a_low, a_high, b_low, b_high = box
+        ahead = _Diagonals(a_low - b_low, box)
+        back = _Diagonals(a_high - b_high, box)
+        odd = (ahead.low - back.low) & 1
+        self.forward[ahead.low] = a_low
+        self.backward[back.low] = a_high
         cost = 0
         while True:
             cost += 1
-            snake = False
-            if forward_min > least:
-                forward_min -= 1
-                forward[forward_min - 1] = -1
-            else:
-                forward_min += 1
-            if forward_max < most:
-                forward_max += 1
-                forward[forward_max + 1] = -1
-            else:
-                forward_max -= 1
-            for d in range(forward_max, forward_min - 1, -2):
-                before, after = forward[d - 1], forward[d + 1]
-                i = start = before + 1 if before >= after else after
-                j = i - d
+            self.snake = False
+            ahead.widen(self.forward, -1)
+            met = self._step_forward(box, ahead, back if odd else None)
+            if met is None:
+                back.widen(self.backward, FAR)
+                met = self._step_backward(box, back, None if odd else ahead)
+            if met is None and not minimal:
+                met = self._short_cut(box, ahead, back, cost)
+            if met is not None:
+                return met
+
+    def _step_forward(self, box: Box, ahead: _Diagonals, back: _Diagonals | None) -> _Cut | None:
+        """One more edit on every diagonal; where the other search is met, if this is its turn."""
+        a, b, forward, backward = self.a, self.b, self.forward, self.backward
+        a_high, b_high = box.a_high, box.b_high
+        met_low, met_high = (back.low, back.high) if back is not None else (FAR, FAR)
+        after = forward[ahead.high + 1]
+        for d in range(ahead.high, ahead.low - 1, -2):
+            before = forward[d - 1]
+            i = before + 1 if before >= after else after
+            after = before
+            j = i - d
+            if i < a_high and j < b_high and a[i] == b[j]:
+                start = i
+                i += 1
+                j += 1
                 while i < a_high and j < b_high and a[i] == b[j]:
                     i += 1
                     j += 1
                 if i - start > SNAKE:
-                    snake = True
-                forward[d] = i
-                if odd and backward_min <= d <= backward_max and backward[d] <= i:
-                    return _Split(i, j, True, True)
-            if backward_min > least:
-                backward_min -= 1
-                backward[backward_min - 1] = FAR
-            else:
-                backward_min += 1
-            if backward_max < most:
-                backward_max += 1
-                backward[backward_max + 1] = FAR
-            else:
-                backward_max -= 1
-            for d in range(backward_max, backward_min - 1, -2):
-                before, after = backward[d - 1], backward[d + 1]
-                i = start = before if before < after else after - 1
-                j = i - d
+                    self.snake = True
+            forward[d] = i
+            if met_low <= d <= met_high and backward[d] <= i:
+                return _Cut(i, j)
+        return None
+
+    def _step_backward(self, box: Box, back: _Diagonals, ahead: _Diagonals | None) -> _Cut | None:
+        """One more edit on every diagonal; where the other search is met, if this is its turn."""
+        a, b, forward, backward = self.a, self.b, self.forward, self.backward
+        a_low, b_low = box.a_low, box.b_low
+        met_low, met_high = (ahead.low, ahead.high) if ahead is not None else (FAR, FAR)
+        after = backward[back.high + 1]
+        for d in range(back.high, back.low - 1, -2):
+            before = backward[d - 1]
+            i = before if before < after else after - 1
+            after = before
+            j = i - d
+            if i > a_low and j > b_low and a[i - 1] == b[j - 1]:
+                start = i
+                i -= 1
+                j -= 1
                 while i > a_low and j > b_low and a[i - 1] == b[j - 1]:
                     i -= 1
                     j -= 1
                 if start - i > SNAKE:
-                    snake = True
-                backward[d] = i
-                if not odd and forward_min <= d <= forward_max and i <= forward[d]:
-                    return _Split(i, j, True, True)
-            if minimal:
-                continue
-            if snake and cost > HEURISTIC_COST:
-                cut = self._good_forward(box, range(forward_max, forward_min - 1, -2), cost)
-                if cut is None:
-                    cut = self._good_backward(box, range(backward_max, backward_min - 1, -2), cost)
-                if cut is not None:
-                    return cut
-            if cost >= self.cost_limit:
-                return self._furthest(
-                    box,
-                    range(forward_max, forward_min - 1, -2),
-                    range(backward_max, backward_min - 1, -2),
-                )
+                    self.snake = True
+            backward[d] = i
+            if met_low <= d <= met_high and i <= forward[d]:
+                return _Cut(i, j)
+        return None
 
-    def _good_forward(self, box: _Box, diagonals: range, cost: int) -> _Split | None:
+    def _short_cut(
+        self, box: Box, ahead: _Diagonals, back: _Diagonals, cost: int
+    ) -> _Cut | None:
+        """Where to cut although the searches have not met, when they cost too much."""
+        cut = None
+        if self.snake and cost > HEURISTIC_COST:
+            cut = self._good_forward(box, ahead, cost) or self._good_backward(box, back, cost)
+        if cut is None and cost >= self.cost_limit:
+            cut = self._furthest(box, ahead, back)
+        return cut
+
+    def _good_forward(self, box: Box, ahead: _Diagonals, cost: int) -> _Cut | None:
         """The forward path that got furthest, if it is good enough and ends in a snake."""
-        a, b = self.a, self.b
-        best, cut = 0, None
+        best, cut = GOOD_ENOUGH * cost, None
         middle = box.a_low - box.b_low
-        for d in diagonals:
+        for d in range(ahead.high, ahead.low - 1, -2):
             i = self.forward[d]
             j = i - d
             gain = (i - box.a_low) + (j - box.b_low) - abs(d - middle)
             if (
-                gain > GOOD_ENOUGH * cost
-                and gain > best
+                gain > best
                 and box.a_low + SNAKE <= i < box.a_high
                 and box.b_low + SNAKE <= j < box.b_high
-                and a[i - SNAKE : i] == b[j - SNAKE : j]
+                and self.a[i - SNAKE : i] == self.b[j - SNAKE : j]
             ):
-                best, cut = gain, _Split(i, j, True, False)
+                best, cut = gain, _Cut(i, j, minimal_after=False)
         return cut
 
-    def _good_backward(self, box: _Box, diagonals: range, cost: int) -> _Split | None:
+    def _good_backward(self, box: Box, back: _Diagonals, cost: int) -> _Cut | None:
         """The backward path that got furthest, if it is good enough and ends in a snake."""
-        a, b = self.a, self.b
-        best, cut = 0, None
+        best, cut = GOOD_ENOUGH * cost, None
         middle = box.a_high - box.b_high
-        for d in diagonals:
+        for d in range(back.high, back.low - 1, -2):
             i = self.backward[d]
             j = i - d
             gain = (box.a_high - i) + (box.b_high - j) - abs(d - middle)
             if (
-                gain > GOOD_ENOUGH * cost
-                and gain > best
+                gain > best
                 and box.a_low < i <= box.a_high - SNAKE
                 and box.b_low < j <= box.b_high - SNAKE
-                and a[i : i + SNAKE] == b[j : j + SNAKE]
+                and self.a[i : i + SNAKE] == self.b[j : j + SNAKE]
             ):
-                best, cut = gain, _Split(i, j, False, True)
+                best, cut = gain, _Cut(i, j, minimal_before=False)
         return cut
 
-    def _furthest(self, box: _Box, forwards: range, backwards: range) -> _Split:
+    def _furthest(self, box: Box, ahead: _Diagonals, back: _Diagonals) -> _Cut:
         """Enough searched: cut at whichever path got furthest from its corner."""
-        a_low, a_high, b_low, b_high, _ = box
-        forward_best = forward_a = -1
-        for d in forwards:
-            i = min(self.forward[d], a_high)
-            j = i - d
-            if b_high < j:
-                i, j = b_high + d, b_high
-            if forward_best < i + j:
-                forward_best, forward_a = i + j, i
-        backward_best = backward_a = FAR
-        for d in backwards:
-            i = max(a_low, self.backward[d])
-            j = i - d
-            if j < b_low:
-                i, j = b_low + d, b_low
-            if i + j < backward_best:
-                backward_best, backward_a = i + j, i
-        if (a_high + b_high) - backward_best < forward_best - (a_low + b_low):
-            return _Split(forward_a, forward_best - forward_a, True, False)
-        return _Split(backward_a, backward_best - backward_a, False, True)
+        a_low, a_high, b_low, b_high = box
+        reached, reached_a = -1, -1
+        for d in range(ahead.high, ahead.low - 1, -2):
+            i = min(self.forward[d], a_high, b_high + d)
+            if reached < i + i - d:
+                reached, reached_a = i + i - d, i
+        left, left_a = FAR, FAR
+        for d in range(back.high, back.low - 1, -2):
+            i = max(self.backward[d], a_low, b_low + d)
+            if i + i - d < left:
+                left, left_a = i + i - d, i
+        if (a_high + b_high) - left < reached - (a_low + b_low):
+            return _Cut(reached_a, reached - reached_a, minimal_after=False)
+        return _Cut(left_a, left - left_a, minimal_before=False)
+
+
+class _Diagonals:
+    """The diagonals that one of the searches has come to, `low` to `high`."""
+
+    __slots__ = ("high", "least", "low", "most")
+
+    def __init__(self, start: int, box: Box) -> None:
+        """Start on one diagonal; those of the box are the limits."""
+        self.low = self.high = start
+        self.least = box.a_low - box.b_high
+        self.most = box.a_high - box.b_low
+
+    def widen(self, reached: list[int], nowhere: int) -> None:
+        """One diagonal more at either side, or one less at a limit, so that every second one counts.
+
+        `nowhere` is put on the diagonals outside, for the next step not to come from there.
+        """
+        if self.low > self.least:
+            self.low -= 1
+            reached[self.low - 1] = nowhere
+        else:
+            self.low += 1
+        if self.high < self.most:
+            self.high += 1
+            reached[self.high + 1] = nowhere
+        else:
+            self.high -= 1
