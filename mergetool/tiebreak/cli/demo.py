@@ -18,9 +18,7 @@ if TYPE_CHECKING:
 BASE: Final = {
     "cart.py": """\
 import json
-import os
-
-TAX = 0.19
+import sys
 
 
 def total(items):
@@ -30,6 +28,13 @@ def total(items):
 def save(cart, path):
     with open(path, "w") as file:
         json.dump(cart,file)
+
+
+def main():
+    save(sys.argv[1:], "cart.json")
+
+
+TAX = 0.19
 """,
     "settings.json": """\
 {
@@ -38,13 +43,12 @@ def save(cart, path):
 }
 """,
 }
-MAIN: Final = {  # a logger, a formatter's run over save(), a time-out; the tax rate of 2020
+# main: a log, a formatter's run over save(), a time limit; the tax rate of 2020
+MAIN: Final = {
     "cart.py": """\
 import json
 import logging
-import os
-
-TAX = 0.16
+import sys
 
 
 def total(items):
@@ -54,6 +58,13 @@ def total(items):
 def save(cart, path):
     with open(path, "w") as file:
         json.dump(cart, file)
+
+
+def main():
+    save(sys.argv[1:], "cart.json")
+
+
+TAX = 0.16
 """,
     "settings.json": """\
 {
@@ -63,13 +74,12 @@ def save(cart, path):
 }
 """,
 }
-FEATURE: Final = {  # decimals, a readable file, retries; the reduced tax rate
+# feature: a path, a readable file, retries; the reduced tax rate
+FEATURE: Final = {
     "cart.py": """\
 import json
-import decimal
 import os
-
-TAX = 0.07
+import sys
 
 
 def total(items):
@@ -79,6 +89,13 @@ def total(items):
 def save(cart, path):
     with open(path, "w") as file:
         json.dump(cart,file,indent=2)
+
+
+def main():
+    save(sys.argv[1:], "cart.json")
+
+
+TAX = 0.07
 """,
     "settings.json": """\
 {
@@ -144,7 +161,7 @@ def _build(directory: str) -> None:
         _git("config", name, value, cwd=directory)
     _commit(directory, BASE, "A cart")
     _git("checkout", "-q", "-b", "feature", cwd=directory)
-    _commit(directory, FEATURE, "Exact prices, readable files, retries")
+    _commit(directory, FEATURE, "Paths, readable files, retries")
     _git("checkout", "-q", "main", cwd=directory)
     _commit(directory, MAIN, "Log, format, time out")
 
