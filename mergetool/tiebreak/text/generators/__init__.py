@@ -27,5 +27,6 @@ GENERATORS: Final = (
     ("subsumed", subsumed.generate),
     ("adjacent", adjacent.generate),
     ("tokens", tokens.generate),
+    ("adjacent-others", adjacent.generate_others),
     ("sides", sides.generate),
 )
