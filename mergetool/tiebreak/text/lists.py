@@ -22,11 +22,12 @@ class Listing(NamedTuple):
     items: Sequence[bytes]
     gaps: Sequence[bytes]
     after: bytes
+    separator: bytes
 
     @property
     def head(self) -> bytes:
         """The statement without its items: what it has in common with another of the same list."""
-        return words(self.before.rstrip(b" \t\r\n({")) + b" " + words(self.after.lstrip(b" \t\r\n,)}"))
+        return words(self.before) + b" " + words(self.after.lstrip(b" \t\r\n,"))
 
     @property
     def broken(self) -> bool:
@@ -34,40 +35,59 @@ class Listing(NamedTuple):
         return any(b"\n" in gap for gap in (self.before, *self.gaps))
 
 
-def find_list(statement: Node, rules: Sequence[Commutative]) -> tuple[Node, Commutative] | None:
-    """The first list in a statement that has a rule, outermost first."""
-    by_kind = {rule.parent: rule for rule in rules if rule.when is None}
+def find_list(
+    statement: Node, rules: Sequence[Commutative], source: bytes = b""
+) -> tuple[Node, Commutative] | None:
+    """The first list in a statement that has a rule, outermost first.
+
+    Lists that are sets only under a condition are looked for when there is a `source` to check it.
+    """
     pending = [statement]
     while pending:
         node = pending.pop(0)
-        if node.type in by_kind:
-            return node, by_kind[node.type]
+        for rule in rules:
+            if node.type == rule.parent and meets(rule, node, source):
+                return node, rule
         pending += node.named_children
     return None
 
 
+def meets(rule: Commutative, node: Node, source: bytes) -> bool:
+    """Whether a list is where its rule wants it: ``__all__ = [...]``, ``derive(...)``."""
+    when, around = rule.when, node.parent
+    if when is None:
+        return True
+    if not source or around is None or around.type != when.kind:
+        return False
+    named = around.child_by_field_name(when.field) if when.field else around.named_child(0)
+    text = source[named.start_byte : named.end_byte] if named is not None else b""
+    return text.decode("utf-8", "replace") in when.texts
+
+
 def items_of(node: Node, rule: Commutative) -> Iterator[Node]:
-    """The items of a list node."""
+    """The items of a list node. Grammars nest ``a | b | c``: what is nested is of the same list."""
     for index, child in enumerate(node.children):
-        if child.type in rule.items and rule.field in ("", node.field_name_for_child(index)):
+        if child.type == rule.parent:
+            yield from items_of(child, rule)
+        elif child.type in rule.items and rule.field in ("", node.field_name_for_child(index)):
             yield child
 
 
-def listing(chunk: Chunk, source: bytes, rules: Sequence[Commutative]) -> Listing | None:
+def listing(statement: Node, source: bytes, rules: Sequence[Commutative]) -> Listing | None:
     """A statement's list; None when it has none, or more than items and separators in it."""
-    assert chunk.node is not None  # noqa: S101
-    found = find_list(chunk.node, rules)
+    found = find_list(statement, rules, source)
     if found is None:
         return None
     items = list(items_of(*found))
     if not items or not _plain(items, source, found[1].separator.encode()):
         return None
-    first = source.rfind(b"\n", 0, chunk.node.start_byte) + 1
+    first = source.rfind(b"\n", 0, statement.start_byte) + 1
     return Listing(
         source[first : items[0].start_byte],
         [source[item.start_byte : item.end_byte] for item in items],
         [source[a.end_byte : b.start_byte] for a, b in zip(items, items[1:], strict=False)],
-        source[items[-1].end_byte : end_of(chunk.node, source)] + b"\n",
+        source[items[-1].end_byte : end_of(statement, source)] + b"\n",
+        found[1].separator.encode(),
     )
 
 
@@ -78,7 +98,7 @@ def _plain(items: Sequence[Node], source: bytes, separator: bytes) -> bool:
 
 
 def merge_listings(
-    base: Listing | None, ours: Listing, theirs: Listing, separator: bytes
+    base: Listing | None, ours: Listing, theirs: Listing
 ) -> bytes | None:
     """The merged statement, written as the side that spreads it over lines, else as ours."""
     sides = [_chunks(side) for side in (base, ours, theirs)]
@@ -86,7 +106,7 @@ def merge_listings(
     if merged is None or not merged.chunks:
         return None
     model = theirs if theirs.broken and not ours.broken else ours
-    gap = model.gaps[0] if model.gaps else _gap(model, separator)
+    gap = model.gaps[0] if model.gaps else _gap(model)
     own = dict(zip(model.items, model.gaps, strict=False))
     parts = [model.before]
     for chunk in merged.chunks[:-1]:
@@ -94,12 +114,12 @@ def merge_listings(
     return b"".join([*parts, merged.chunks[-1].body, model.after])
 
 
-def _gap(model: Listing, separator: bytes) -> bytes:
+def _gap(model: Listing) -> bytes:
     """How a list of one item would go on."""
     line = model.before.rpartition(b"\n")[2]
     if model.broken and not line.strip():
-        return separator + b"\n" + line
-    return separator + b" "
+        return model.separator + b"\n" + line
+    return model.separator + b" "
 
 
 def _chunks(side: Listing | None) -> list[Chunk]:

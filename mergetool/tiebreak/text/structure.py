@@ -254,6 +254,16 @@ def _as_chunks(nodes: Sequence[Node], source: bytes) -> list[Chunk]:
     return found
 
 
+def separated(chunks: Sequence[Chunk], sign: bytes, *, last: bool) -> list[Chunk]:
+    """The chunks with separators put back: behind all, or all but the last one."""
+    units = [index for index, chunk in enumerate(chunks) if chunk.node is not None]
+    bare = units[-1:] if not last else []
+    return [
+        c._replace(body=c.body[: c.end] + sign + c.body[c.end :]) if i in units and i not in bare else c
+        for i, c in enumerate(chunks)
+    ]
+
+
 def put_together(chunks: Sequence[Chunk], tail: bytes) -> bytes | None:
     """The chunks as text; None when one that lacks its line end would run into the next."""
     texts = [chunk.blank + chunk.comment + chunk.body for chunk in chunks]
@@ -266,8 +276,8 @@ def follow(node: Node, path: Sequence[str]) -> list[Node]:
     """The nodes that a path of field names leads to, in the order of its steps that name one.
 
     ``name*`` follows a field as long as it is there, ``name?`` once if it is there, ``0`` is the
-    first named child. Empty where the path breaks off. A plain step after another plain one starts
-    from the same node: ``["receiver", "name"]`` is both.
+    first named child. Empty where the path breaks off; the node itself where there was no need to
+    move. A plain step after another starts from the same node: ``["receiver", "name"]`` is both.
     """
     found: list[Node] = []
     here = node
@@ -282,4 +292,4 @@ def follow(node: Node, path: Sequence[str]) -> list[Node]:
         if nearest is None:
             return []
         found.append(nearest)
-    return found or ([here] if here != node or not path else [])
+    return found or [here]

@@ -118,7 +118,7 @@ class _Imports:
         """Both sides changed the names of one list."""
         rules = self.language.commutative
         sides = [
-            listing(chunk, piece.source, rules) if chunk and chunk.node else None
+            listing(chunk.node, piece.source, rules) if chunk and chunk.node else None
             for chunk, piece in zip((base, ours, theirs), self.pieces, strict=True)
         ]
         if sides[1] is None or sides[2] is None or (base is not None and sides[0] is None):
@@ -126,7 +126,7 @@ class _Imports:
         comment = ours.comment if theirs.comment == (base.comment if base else b"") else theirs.comment
         if ours.comment not in (comment, base.comment if base else b""):
             return None
-        body = merge_listings(sides[0], sides[1], sides[2], b",")
+        body = merge_listings(sides[0], sides[1], sides[2])
         return None if body is None else ours._replace(body=body, comment=comment)
 
     def context(self, sides: Sequence[Chunked]) -> Context:

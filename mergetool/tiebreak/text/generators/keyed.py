@@ -23,6 +23,7 @@ from tiebreak.text.structure import (
     neighbours,
     piece_of,
     put_together,
+    separated,
     words,
 )
 
@@ -169,18 +170,10 @@ class _Mapping:
             last = self._last_separated()
             if last is None:
                 return None
-            found = [self._separated(c) for c in found[:-1]] + [
-                self._separated(found[-1]) if last else found[-1]
-            ]
+            found = separated(found, self.rule.separator.encode(), last=last)
         if self.rule.separator and not found:
             return None  # what stands before would keep a separator that nothing follows
         return put_together(found, self.sides[1].tail or self.sides[2].tail)
-
-    def _separated(self, chunk: Chunk) -> Chunk:
-        if chunk.node is None:
-            return chunk
-        sign = self.rule.separator.encode()
-        return chunk._replace(body=chunk.body[: chunk.end] + sign + chunk.body[chunk.end :])
 
     def _last_separated(self) -> bool | None:
         """Whether the last entry has a separator behind it; None when the sides disagree."""

@@ -1,0 +1,51 @@
+"""Veto a candidate that parses worse than what it was made from.
+
+Grammars are not perfect and files need not be: what counts is that the merge brings no error that
+neither side had. Errors that the sides added apart may add up, so up to
+``ours + theirs - base`` are allowed.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tiebreak.text.checks.placing import place
+from tiebreak.text.document import BASE, OURS, THEIRS
+from tiebreak.text.parse import error_count, parse
+
+if TYPE_CHECKING:
+    from tiebreak.conflict import Candidate
+    from tiebreak.text.document import Document, Hunk
+
+
+def check(hunk: Hunk, candidate: Candidate[bytes]) -> str | None:
+    """How many more errors there are; None when the file parses, with either side elsewhere."""
+    allowed = _allowed(hunk.document)
+    if allowed is None:
+        return None
+    worst = 0
+    for fill in (OURS, THEIRS):
+        errors = _errors(hunk, candidate.value, fill, allowed)
+        if errors <= allowed:
+            return None
+        worst = max(worst, errors)
+    return f"does not parse: {worst} errors, {allowed} with the sides alone"
+
+
+def _allowed(document: Document) -> int | None:
+    trees = [document.tree(document.texts[side]) for side in (BASE, OURS, THEIRS)]
+    counts = [error_count(tree) for tree in trees if tree is not None]
+    if len(counts) < len(trees):
+        return None
+    base, ours, theirs = counts
+    return max(ours, theirs, ours + theirs - base)
+
+
+def _errors(hunk: Hunk, value: bytes, fill: str, allowed: int) -> int:
+    """Errors with a candidate in place. A fresh parse decides where the incremental one objects."""
+    placed = place(hunk, value, fill)
+    if placed is None or hunk.document.language is None:
+        return 0
+    errors = error_count(placed.tree)
+    fresh = parse(hunk.document.language, placed.source) if errors > allowed else None
+    return error_count(fresh) if fresh is not None else errors
