@@ -199,8 +199,9 @@ def test_candidates_are_few_distinct_and_honest(base: bytes, ours: bytes, theirs
     for candidate in found:
         assert candidate.stratum.startswith("tokens/")
         assert not candidate.provable
-        filled = candidate.stratum.startswith("tokens/filled/")
-        assert bool(candidate.drops) <= filled
+        if candidate.drops:
+            combined = all(drop.startswith("the spelling ") for drop in candidate.drops)
+            assert combined or candidate.stratum.startswith("tokens/filled/")
 
 
 def test_the_strata_follow_the_doubts() -> None:
@@ -216,6 +217,39 @@ def test_the_strata_follow_the_doubts() -> None:
     both = ours.replace(b"compute10(", b"derive10(")
     (contained,) = tokens.generate(hunk(base, ours, both))
     assert (contained.stratum, contained.value) == ("tokens/contained", both)
+
+
+def filled(base: bytes, ours: bytes, theirs: bytes) -> dict[str, tuple[bytes, tuple[str, ...]]]:
+    found = reversed(list(tokens.generate(hunk(base, ours, theirs))))
+    return {c.stratum.removeprefix("tokens/filled/"): (c.value, c.drops) for c in found}
+
+
+def test_fillings_tell_what_a_side_did_to_base() -> None:
+    lost_ours, lost_theirs = (f"{side}, where the edits overlap" for side in ("ours", "theirs"))
+    inserted = filled(b"a\nz\n", b"a\nb\nz\n", b"a\nb\nc\nz\n")
+    assert inserted["larger-insertion"] == (b"a\nb\nc\nz\n", ())
+    assert inserted["smaller-insertion"] == (b"a\nb\nz\n", (lost_theirs,))
+    deleted = filled(b"a one two z\n", b"a z\n", b"a uno dos z\n")
+    assert deleted["deletion"] == (b"a z\n", (lost_theirs,))
+    assert deleted["undeleted"] == (b"a uno dos z\n", (lost_ours,))
+    rewritten = filled(b"f(one)", b"f(uno)", b"f(one, two)")
+    assert rewritten["rewritten"] == (b"f(uno)", (lost_theirs,))
+    assert rewritten["grown"] == (b"f(one, two)", (lost_ours,))
+
+
+def test_no_fillings_where_much_is_left() -> None:
+    lines = [f"name{n}(old{n})\n".encode() for n in range(8)]
+    base = b"".join(lines)
+    found = list(
+        tokens.generate(hunk(base, base.replace(b"old", b"one"), base.replace(b"old", b"two")))
+    )
+    assert found == []
+
+
+def test_a_merge_inside_names_says_so() -> None:
+    (candidate, *_) = tokens.generate(hunk(b"get_user_name", b"set_user_name", b"get_user_id"))
+    assert candidate.value == b"set_user_id"
+    assert candidate.drops == ("the spelling get_user_id", "the spelling set_user_name")
 
 
 def adjacent_strata(base: bytes, ours: bytes, theirs: bytes) -> list[tuple[str, bytes, bool]]:

@@ -20,6 +20,7 @@ from tiebreak.text.doubts import Edits
 from tiebreak.text.fillings import Filling, fillings
 from tiebreak.text.lexer import CODE, PIECES, SPACE, tokenise, tokenise_leaves
 from tiebreak.text.tokens import TokenMerge, merge_token_lists
+from tiebreak.text.words import words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,7 +35,7 @@ PREFERRED: Final = (CODE, SPACE, PIECES)  # by the precision of their clean merg
 STRATA: Final = ("clear", "one-doubt", "two-doubts", "three-doubts", "many-doubts")
 
 # Where the generic lexer may be wrong, and a syntax tree is worth its time: strings and comments of
-# several lines, Rust's lifetimes.
+# several lines, Rust's lifetimes. Elsewhere the tree's leaves gave the same merges on real conflicts.
 _HARD = re.compile(rb"\"\"\"|'''|`|/\*|\*/|[<&]'")
 
 
@@ -42,7 +43,7 @@ def generate(hunk: Hunk) -> Iterator[Candidate[bytes]]:
     """Clean merges of the three tokenisations, then fillings of what is left, at most `MOST`."""
     merges = merge(hunk)
     seen: set[bytes] = set()
-    for candidate in [*_clean(merges), *_filled(merges)]:
+    for candidate in [*_clean(hunk, merges), *_filled(merges)]:
         if candidate.value not in seen and len(seen) < MOST:
             seen.add(candidate.value)
             yield candidate
@@ -82,13 +83,21 @@ def _tokens(hunk: Hunk, side: str, how: str, *, hard: bool) -> list[bytes]:
     return tokenise_leaves(tree, document.texts[side], hunk.span(side), how)
 
 
-def _clean(merges: dict[str, TokenMerge]) -> Iterator[Candidate[bytes]]:
+def _clean(hunk: Hunk, merges: dict[str, TokenMerge]) -> Iterator[Candidate[bytes]]:
     """The distinct clean merges, that of the most precise tokenisation first."""
     all_clean = all(merged.value is not None for merged in merges.values())
     for how, merged in merges.items():
         if merged.value is not None:
             stratum, why = _judged(how, merged, all_clean=all_clean)
-            yield Candidate(merged.value, NAME, why, f"{NAME}/{stratum}")
+            drops = _respelled(hunk, merged.value) if how == PIECES else ()
+            yield Candidate(merged.value, NAME, why, f"{NAME}/{stratum}", drops=drops)
+
+
+def _respelled(hunk: Hunk, value: bytes) -> tuple[str, ...]:
+    """The names that a side added and a merge inside names made into other names."""
+    kept = words(value).keys() | words(hunk.region.base).keys()
+    lost = (words(hunk.region.ours).keys() | words(hunk.region.theirs).keys()) - kept
+    return tuple(f"the spelling {word.decode('utf-8', 'replace')}" for word in sorted(lost))
 
 
 def _judged(how: str, merged: TokenMerge, *, all_clean: bool) -> tuple[str, str]:
