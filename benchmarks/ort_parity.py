@@ -141,7 +141,10 @@ def _of_merge(
     wanted = {path: texts for path, texts in contents.items() if texts}
     if not wanted or not _only_base(repository, parents):
         return
-    merged, unmerged = _ort(repository, parents, environment)
+    result = _ort(repository, parents, environment)
+    if result is None:
+        return
+    merged, unmerged = result
     labels = Labels(str(parents[0]), str(base), str(parents[1]))
     for path, texts in wanted.items():
         if path in merged:
@@ -173,11 +176,14 @@ def _versions(trees: Sequence[pygit2.Tree], path: str) -> list[bytes]:
 
 def _ort(
     repository: pygit2.Repository, parents: Sequence[pygit2.Oid], environment: Mapping[str, str]
-) -> tuple[pygit2.Tree, set[str]]:
-    """The tree that ort leaves, and the paths in conflict."""
+) -> tuple[pygit2.Tree, set[str]] | None:
+    """The tree that ort leaves and the paths in conflict; None where git cannot merge at all."""
     command = [GIT, "-C", repository.path, "-c", "merge.conflictStyle=merge"]
     command += ["merge-tree", "--write-tree", "-z", "--no-messages", *map(str, parents)]
     done = subprocess.run(command, env=environment, capture_output=True, check=False)
+    if done.returncode > 1:
+        print(done.stderr.decode(errors="replace").strip(), file=sys.stderr)
+        return None
     tree, *stages = done.stdout.decode(errors="surrogateescape").split("\0")
     found = repository[pygit2.Oid(hex=tree)].peel(pygit2.Tree)
     return found, {stage.partition("\t")[2] for stage in stages}
