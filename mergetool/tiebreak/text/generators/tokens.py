@@ -30,12 +30,13 @@ if TYPE_CHECKING:
 NAME: Final = "tokens"
 MOST: Final = 16  # candidates per hunk
 FILLED: Final = 6  # sub-conflicts; of hunks that are not clean, 93 % leave one or two
-LEAST_STEPS: Final = 20_000  # for a small hunk among large ones
+EXACT_STEPS: Final = 240_000  # enough to merge a small hunk exactly under all tokenisations
+LEAST_STEPS: Final = 20_000  # for each of very many hunks
 PREFERRED: Final = (CODE, SPACE, PIECES)  # by the precision of their clean merges
 STRATA: Final = ("clear", "one-doubt", "two-doubts", "three-doubts", "many-doubts")
 
 # Where the generic lexer may be wrong, and a syntax tree is worth its time: strings and comments of
-# several lines, Rust's lifetimes. Elsewhere the tree's leaves gave the same merges on real conflicts.
+# several lines, Rust's lifetimes. Elsewhere the leaves gave the same merges on real conflicts.
 _HARD = re.compile(rb"\"\"\"|'''|`|/\*|\*/|[<&]'")
 
 
@@ -53,8 +54,7 @@ def merge(hunk: Hunk) -> dict[str, TokenMerge]:
     """The token merges of a hunk, by tokenisation, as far as the work budget goes."""
     document, region = hunk.document, hunk.region
     size = len(region.base) + len(region.ours) + len(region.theirs)
-    share = STEPS * size // max(1, _conflicting_bytes(document))
-    budget = Budget(max(share, LEAST_STEPS))
+    budget = _budget(document, size)
     if size > LARGE:
         texts = (region.base, region.ours, region.theirs)
         return merge_large(texts, document.language, PREFERRED, budget)
@@ -68,11 +68,18 @@ def merge(hunk: Hunk) -> dict[str, TokenMerge]:
     return merges
 
 
+def _budget(document: Document, size: int) -> Budget:
+    """A hunk's part of its file's budget: by its size, but enough for a small one among large."""
+    hunks, total = _conflicts(document)
+    least = max(LEAST_STEPS, min(EXACT_STEPS, STEPS // hunks))
+    return Budget(max(STEPS * size // max(1, total), least))
+
+
 @lru_cache(maxsize=1)
-def _conflicting_bytes(document: Document) -> int:
-    """The size of all conflicts of a file, which share one budget."""
-    open_regions = [region for region in document.regions if region.is_conflict]
-    return sum(len(region.side(side)) for region in open_regions for side in SIDES)
+def _conflicts(document: Document) -> tuple[int, int]:
+    """The number of all conflicts of a file, and their bytes."""
+    hunks = [region for region in document.regions if region.is_conflict]
+    return len(hunks), sum(len(region.side(side)) for region in hunks for side in SIDES)
 
 
 def _tokens(hunk: Hunk, side: str, how: str, *, hard: bool) -> list[bytes]:
