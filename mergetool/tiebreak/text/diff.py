@@ -14,6 +14,8 @@ from tiebreak.text.diffing.compaction import compact
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Mapping, Sequence
 
+    from tiebreak.text.diffing.compaction import Choose
+
     Flags = tuple[bytearray, bytearray]
 
 
@@ -69,11 +71,22 @@ def diff(
 ) -> list[Change]:
     """The changes that turn `a` into `b`, in order, as ``git diff --diff-algorithm`` finds them.
 
-    `algorithm` is a key of `ALGORITHMS`. `indent_heuristic` is what ``git diff`` does for people and
-    no merge does; it needs elements that are lines.
+    `algorithm` is a key of `ALGORITHMS`. `indent_heuristic` slides changes to where people like to
+    read them, as ``git diff`` does and no merge; the elements must then be lines, as bytes.
     """
     numbers: dict[Hashable, int] = {}
-    return diff_numbers(number(a, numbers), number(b, numbers), algorithm)
+    a_numbers, b_numbers = number(a, numbers), number(b, numbers)
+    if not indent_heuristic:
+        return diff_numbers(a_numbers, b_numbers, algorithm)
+    choosers = [_chooser([line for line in side if isinstance(line, bytes)]) for side in (a, b)]
+    return diff_numbers(a_numbers, b_numbers, algorithm, choosers)
+
+
+def _chooser(lines: list[bytes]) -> Choose:
+    """How compaction asks the indent heuristic about a side."""
+    from tiebreak.text.diffing.indent import best_end  # only for what people read
+
+    return lambda start, end, highest: best_end(lines, start, end, highest)
 
 
 def number(elements: Sequence[Hashable], numbers: dict[Hashable, int]) -> list[int]:
@@ -83,14 +96,20 @@ def number(elements: Sequence[Hashable], numbers: dict[Hashable, int]) -> list[i
     return [numbers[element] for element in elements]
 
 
-def diff_numbers(a: list[int], b: list[int], algorithm: str) -> list[Change]:
-    """`diff` for elements that are numbers already."""
+def diff_numbers(
+    a: list[int],
+    b: list[int],
+    algorithm: str,
+    choosers: Sequence[Choose | None] = (None, None),
+) -> list[Change]:
+    """`diff` for elements that are numbers; `choosers` place the sliding changes of each side."""
     if a == b:
         return []
     mark, rediff = ALGORITHMS[algorithm]
     changed_a, changed_b = mark(a, b)
-    compact(a, changed_a, b, changed_b, rediff=rediff)
-    compact(b, changed_b, a, changed_a, rediff=rediff)
+    side_a, side_b = (a, changed_a), (b, changed_b)
+    compact(side_a, side_b, rediff=rediff, choose=choosers[0])
+    compact(side_b, side_a, rediff=rediff, choose=choosers[1])
     return _changes(changed_a, changed_b)
 
 

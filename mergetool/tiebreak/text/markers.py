@@ -65,7 +65,7 @@ class _Entry(NamedTuple):
     result: bytes | None
 
 
-def render(
+def render(  # noqa: PLR0913  (git's options, all by name)
     regions: Sequence[Region],
     *,
     style: str = "merge",
@@ -132,7 +132,8 @@ class _Page:
 
     def _narrowed(self, entry: _Entry) -> Iterator[_Entry]:
         """A conflict cut down to where the sides differ from each other; may be several."""
-        if entry.result is not None or entry.start == entry.end or entry.theirs_start == entry.theirs_end:
+        one_sided = entry.start == entry.end or entry.theirs_start == entry.theirs_end
+        if entry.result is not None or one_sided:
             yield entry
             return
         ours = self.ours[entry.start : entry.end]
@@ -170,16 +171,18 @@ class _Page:
 
     def _trimmed(self, entry: _Entry) -> _Entry:
         """A conflict without the lines that are equal on both sides at its ends."""
-        start, end, *_, theirs_start, theirs_end, result = entry
-        if result is not None:
+        if entry.result is not None:
             return entry
-        while start < end and theirs_start < theirs_end and self.ours[start] == self.theirs[theirs_start]:
-            start += 1
-            theirs_start += 1
-        while start < end and theirs_start < theirs_end and self.ours[end - 1] == self.theirs[theirs_end - 1]:
-            end -= 1
-            theirs_end -= 1
-        return entry._replace(start=start, end=end, theirs_start=theirs_start, theirs_end=theirs_end)
+        ours = self.ours[entry.start : entry.end]
+        theirs = self.theirs[entry.theirs_start : entry.theirs_end]
+        head = _common(ours, theirs)
+        tail = _common(ours[head:][::-1], theirs[head:][::-1])
+        return entry._replace(
+            start=entry.start + head,
+            end=entry.end - tail,
+            theirs_start=entry.theirs_start + head,
+            theirs_end=entry.theirs_end - tail,
+        )
 
     def write(self) -> Rendered:
         """Ours, with every entry in its place."""
@@ -228,6 +231,12 @@ class _Page:
         return b"\r\n" if crlf else b"\n"
 
 
+def _common(one: list[bytes], other: list[bytes]) -> int:
+    """How many lines are equal from the start."""
+    pairs = enumerate(zip(one, other, strict=False))
+    return next((index for index, (a, b) in pairs if a != b), min(len(one), len(other)))
+
+
 def _ends_in_crlf(lines: list[bytes], index: int) -> bool | None:
     """How a line ends. A last line without end takes after the one before; None: nobody knows."""
     if not lines:
@@ -252,7 +261,7 @@ def _marker(character: bytes, size: int, label: str | None, end_of_line: bytes) 
 
 
 class MarkedConflict(NamedTuple):
-    """A conflict found in a file. `base` is None in the merge style; `text` is all of it, markers too."""
+    """A conflict in a file: all of its `text`, and its parts; no `base` in the merge style."""
 
     ours: bytes
     base: bytes | None
@@ -264,11 +273,12 @@ class MarkedConflict(NamedTuple):
 def has_markers(data: bytes, size: int = 7) -> bool:
     """Whether a line begins with a conflict marker of at least this size.
 
-    Only ``<`` and ``>`` count, which every conflict has; lines of ``=`` or ``|`` are found in prose.
+    Only ``<`` and ``>`` count, which every conflict has; ``=`` and ``|`` are found in prose.
     """
     if b"<" * size not in data and b">" * size not in data:
         return False
-    return any(_is_marker(line, b"<", size) or _is_marker(line, b">", size) for line in split_lines(data))
+    lines = split_lines(data)
+    return any(_is_marker(line, mark, size) for line in lines for mark in (b"<", b">"))
 
 
 def _is_marker(line: bytes, character: bytes, size: int, *, exact: bool = False) -> bool:
@@ -280,10 +290,10 @@ def _is_marker(line: bytes, character: bytes, size: int, *, exact: bool = False)
 
 
 def parse_markers(data: bytes, marker_size: int = 7) -> list[bytes | MarkedConflict]:
-    """Split a file into text and the conflicts marked in it; put together they are the file again.
+    """Split a file into text and the conflicts marked in it; together they are the file again.
 
-    Markers count when they have exactly `marker_size` characters. Conflicts inside a conflict belong
-    to the side they are in. What is not a complete conflict is text.
+    Markers count when they have exactly `marker_size` characters. Conflicts inside a conflict
+    belong to the side they are in. What is not a complete conflict is text.
     """
     lines = split_lines(data)
     parts: list[bytes | MarkedConflict] = []
@@ -308,7 +318,7 @@ def parse_markers(data: bytes, marker_size: int = 7) -> list[bytes | MarkedConfl
 
 
 def _conflict_at(lines: list[bytes], start: int, size: int) -> tuple[MarkedConflict, int] | None:
-    """The conflict whose first marker is at `start`, and the line after it; None if not complete."""
+    """The conflict that starts at a line, and the line after it; None if it is not complete."""
     marks = {b"<": start}
     depth = 0
     for position in range(start + 1, len(lines)):

@@ -1,8 +1,8 @@
 """Three-way merge of sequences: git's grouping of two diffs into what is agreed and what is not.
 
-Both sides are compared with the base. Changes that overlap or touch are one conflict, unless they are
-the same change; every other change is taken. This is the grouping of git's xdiff at level EAGER;
-making conflicts smaller (or larger) for people to read is `tiebreak.text.markers`' business.
+Both sides are compared with the base. Changes that overlap or touch are one conflict, unless they
+are the same change; every other change is taken. This is the grouping of git's xdiff at level
+EAGER; making conflicts smaller (or larger) for people to read is `tiebreak.text.markers`' business.
 """
 
 from __future__ import annotations
@@ -87,25 +87,19 @@ class _Grouping:
     def run(self, mine: list[Change], other: list[Change]) -> list[Span]:
         """Group the changes of ours and of theirs."""
         x = y = 0
-        # Behind the last change of a side, its position minus the base's is this.
-        ours_shift = len(self.ours) - self.base_size
-        theirs_shift = len(self.theirs) - self.base_size
-        while x < len(mine) or y < len(other):
-            m = mine[x] if x < len(mine) else None
-            o = other[y] if y < len(other) else None
-            if o is None or (m is not None and m.a_end < o.a_start):
-                assert m is not None
-                shift = theirs_shift if o is None else o.b_start - o.a_start
-                self.add(Span(OURS, m.a_start, m.a_end, m.b_start, m.b_end, m.a_start + shift, m.a_end + shift))
-                x += 1
-            elif m is None or o.a_end < m.a_start:
-                shift = ours_shift if m is None else m.b_start - m.a_start
-                self.add(Span(THEIRS, o.a_start, o.a_end, o.a_start + shift, o.a_end + shift, o.b_start, o.b_end))
-                y += 1
-            else:
-                if not self.same(m, o):
-                    self.add(_overlap(m, o))
-                x, y = x + (m.a_end <= o.a_end), y + (o.a_end <= m.a_end)
+        while x < len(mine) and y < len(other):
+            m, o = mine[x], other[y]
+            if m.a_end < o.a_start:
+                self.add(_only_ours(m, o.b_start - o.a_start))
+            elif o.a_end < m.a_start:
+                self.add(_only_theirs(o, m.b_start - m.a_start))
+            elif not self.same(m, o):
+                self.add(_overlap(m, o))
+            x, y = x + (m.a_end <= o.a_end), y + (o.a_end <= m.a_end)
+        for m in mine[x:]:
+            self.add(_only_ours(m, len(self.theirs) - self.base_size))
+        for o in other[y:]:
+            self.add(_only_theirs(o, len(self.ours) - self.base_size))
         return self.spans
 
     def same(self, m: Change, o: Change) -> bool:
@@ -130,6 +124,17 @@ class _Grouping:
             ours_end=span.ours_end,
             theirs_end=span.theirs_end,
         )
+
+
+def _only_ours(m: Change, shift: int) -> Span:
+    """A change of ours; theirs is the base, moved by `shift`."""
+    return Span(OURS, *m, m.a_start + shift, m.a_end + shift)
+
+
+def _only_theirs(o: Change, shift: int) -> Span:
+    """A change of theirs; ours is the base, moved by `shift`."""
+    start, end = o.a_start, o.a_end
+    return Span(THEIRS, start, end, start + shift, end + shift, o.b_start, o.b_end)
 
 
 def _overlap(m: Change, o: Change) -> Span:

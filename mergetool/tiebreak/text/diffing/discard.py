@@ -29,6 +29,7 @@ class Kept:
     values: list[int]
 
     def __init__(self, side: list[int]) -> None:
+        """Nothing kept yet, and nothing changed."""
         self.changed = bytearray(len(side) + 1)
         self.positions = []
         self.values = []

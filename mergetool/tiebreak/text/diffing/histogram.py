@@ -7,8 +7,8 @@ done in turn. A box whose common elements all occur too often is left to Myers.
 
 Looking through the box for each run takes quadratic time where runs come off its ends one by one: a
 file with every second line changed. But once a run with a *unique* element is found, only longer
-runs through unique elements can still win. After a lopsided split `_Region` therefore keeps those in
-a heap, and lives on for the larger part. The result is that of looking through all.
+runs through unique elements can still win. After a lopsided split `_Region` therefore keeps those
+in a heap, and lives on for the larger part. The result is that of looking through all.
 """
 
 from __future__ import annotations
@@ -78,9 +78,9 @@ def _places(side: list[int], low: int, high: int) -> dict[int, list[int]]:
 class _Region:
     """A box to split, and where each element occurs in its part of `a`.
 
-    `places` says where in `a`. Only a region that has been shrunk has `others`, the same for `b`, and
-    a heap: of minus a run's length, the position in `b` of a unique element in it, and the run. A
-    length may be out of date; then it is too long.
+    `places` says where in `a`. Only a region that has been shrunk has `others`, the same for `b`,
+    and a heap: of minus a run's length, the position in `b` of a unique element in it, and the run.
+    A length may be out of date; then it is too long.
     """
 
     __slots__ = ("a", "b", "box", "heap", "others", "places")
@@ -109,10 +109,10 @@ class _Region:
     def _scan(self) -> tuple[Box | None, int, bool]:  # noqa: C901  (the hot loop; calls cost)
         """Look through `b`; with a heap, only until a run with a unique element is found.
 
-        Returns the best run, how often its rarest element occurs (0: nothing is common), and whether
-        a longer run with a unique element may come later. Git lets a longer run replace a rarer one;
-        when one with a unique element was replaced so, it does not count any more, so the heap that
-        still has it is of no use.
+        Returns the best run, how often its rarest element occurs (0: nothing is common), and
+        whether a longer run with a unique element may come later. Git lets a longer run replace a
+        rarer one; one with a unique element that was replaced so does not count any more, and as
+        the heap still has it, all is looked through then.
         """
         a, b, places = self.a, self.b, self.places
         a_low, a_high, b_low, b_high = self.box

@@ -1,9 +1,9 @@
 """The O(ND) algorithm in linear space, with the short cuts git takes on large inputs.
 
 Source: Eugene W. Myers, "An O(ND) Difference Algorithm and Its Variations", Algorithmica 1 (1986).
-A box is searched from both corners at once, and cut where the two searches meet; both parts are done
-in turn. To give git's results to the byte, the limits after which a search settles for less than the
-best cut are git's.
+A box is searched from both corners at once, and cut where the two searches meet; both parts are
+done in turn. To give git's results to the byte, the limits after which a search settles for less
+than the best cut are git's.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ FAR: Final = 1 << 62
 
 
 class _Cut(NamedTuple):
-    """Where a box is cut, and which of the two boxes must then be searched without short cuts."""
+    """Where a box is cut, and which of the two parts must be searched without short cuts."""
 
     a: int
     b: int
@@ -34,7 +34,7 @@ def mark(
 ) -> tuple[bytearray, bytearray]:
     """Flag what changed between `a` and `b`.
 
-    `minimal` searches without short cuts. `keep_repeats` also searches elements that occur too often
+    `minimal` searches without short cuts. `keep_repeats` also searches elements that come too often
     to be worth matching, as git does from 2.50 on when asked for a minimal diff.
     """
     kept_a, kept_b = discard(a, b, keep_repeats=keep_repeats)
@@ -74,8 +74,8 @@ def _without_ends(a: list[int], b: list[int], box: Box) -> Box:
 class _Search:
     """The two searches of a box, on scratch arrays shared by all boxes of one comparison.
 
-    The arrays are indexed by diagonal, position in `a` minus position in `b`, and say how far in `a`
-    a search has come on it. A negative diagonal counts from the end of the array, which is long
+    The arrays are indexed by diagonal, position in `a` minus position in `b`, and say how far in
+    `a` a search has come on it. A negative diagonal counts from the end of the array, which is long
     enough for the two never to meet. A step visits every second diagonal, from the highest down.
     """
 
@@ -163,9 +163,7 @@ class _Search:
                 return _Cut(i, j)
         return None
 
-    def _short_cut(
-        self, box: Box, ahead: _Diagonals, back: _Diagonals, cost: int
-    ) -> _Cut | None:
+    def _short_cut(self, box: Box, ahead: _Diagonals, back: _Diagonals, cost: int) -> _Cut | None:
         """Where to cut although the searches have not met, when they cost too much."""
         cut = None
         if self.snake and cost > HEURISTIC_COST:
@@ -238,7 +236,7 @@ class _Diagonals:
         self.most = box.a_high - box.b_low
 
     def widen(self, reached: list[int], nowhere: int) -> None:
-        """One diagonal more at either side, or one less at a limit, so that every second one counts.
+        """One diagonal more at either side, or one less at a limit: every second one is visited.
 
         `nowhere` is put on the diagonals outside, for the next step not to come from there.
         """

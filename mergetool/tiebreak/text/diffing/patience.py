@@ -8,37 +8,25 @@ is left to Myers.
 from __future__ import annotations
 
 from bisect import bisect_left
-from typing import NamedTuple
 
 from tiebreak.text.diffing import myers
-
-
-class _Box(NamedTuple):
-    a_low: int
-    a_high: int
-    b_low: int
-    b_high: int
+from tiebreak.text.diffing.box import Box
 
 
 def mark(a: list[int], b: list[int]) -> tuple[bytearray, bytearray]:
     """Flag what changed between `a` and `b`."""
     changed_a, changed_b = bytearray(len(a) + 1), bytearray(len(b) + 1)
-    boxes = [_Box(0, len(a), 0, len(b))]
+    boxes = [Box(0, len(a), 0, len(b))]
     while boxes:
         box = boxes.pop()
-        a_low, a_high, b_low, b_high = box
-        part_a, part_b = a[a_low:a_high], b[b_low:b_high]
-        if set(part_a).isdisjoint(part_b):
-            changed_a[a_low:a_high] = b"\1" * (a_high - a_low)
-            changed_b[b_low:b_high] = b"\1" * (b_high - b_low)
-            continue
+        part_a, part_b = box.cut(a, b)
         chain = _longest_chain(_unique_pairs(part_a, part_b))
         if chain:
-            boxes.extend(_gaps(a, b, box, [(a_low + i, b_low + j) for i, j in chain]))
+            boxes += _gaps(a, b, box, [(box.a_low + i, box.b_low + j) for i, j in chain])
+        elif set(part_a).isdisjoint(part_b):
+            box.flag(changed_a, changed_b)
         else:
-            flags_a, flags_b = myers.mark(part_a, part_b)
-            changed_a[a_low:a_high] = flags_a[:-1]
-            changed_b[b_low:b_high] = flags_b[:-1]
+            box.paste(changed_a, changed_b, myers.mark(part_a, part_b))
     return changed_a, changed_b
 
 
@@ -79,11 +67,9 @@ def _longest_chain(pairs: list[tuple[int, int]]) -> list[tuple[int, int]]:
     return chain[::-1]
 
 
-def _gaps(
-    a: list[int], b: list[int], box: _Box, chain: list[tuple[int, int]]
-) -> list[_Box]:
+def _gaps(a: list[int], b: list[int], box: Box, chain: list[tuple[int, int]]) -> list[Box]:
     """What is left between the pairs of the chain, narrowed by what is equal at either end."""
-    gaps: list[_Box] = []
+    gaps: list[Box] = []
     i, j = box.a_low, box.b_low
     for pair_i, pair_j in [*chain, (box.a_high, box.b_high)]:
         end_i, end_j = pair_i, pair_j
@@ -95,6 +81,6 @@ def _gaps(
             i += 1
             j += 1
         if i < end_i or j < end_j:
-            gaps.append(_Box(i, end_i, j, end_j))
+            gaps.append(Box(i, end_i, j, end_j))
         i, j = pair_i + 1, pair_j + 1
     return gaps
