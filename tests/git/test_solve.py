@@ -267,6 +267,22 @@ def test_what_is_no_conflict_of_texts_is_reported_and_left(bold: Repo) -> None:
     assert sorted(bold.unmerged()) == ["bin", "link", "ours", "theirs"]
 
 
+def test_large_and_missing_versions_are_left(bold: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
+    from tiebreak.cli import solving
+    from tiebreak.git.repository import find_repository
+
+    bold.diverge(*({"a.txt": t, "b.txt": t + "x" * 200} for t in (BASE, OURS, THEIRS)))
+    merge(bold)
+    monkeypatch.chdir(bold.path)
+    monkeypatch.setattr(solving, "LARGEST", 100)
+    found = {outcome.path: outcome for outcome in solving.solve(find_repository(), ())}
+    reason = "a version of it is missing or larger than 100 MiB"
+    assert (found["a.txt"].status, found["b.txt"].why) == ("resolved", reason)
+    oid = bold.git("rev-parse", ":1:b.txt")
+    (bold.path / ".git" / "objects" / oid[:2] / oid[2:]).unlink()
+    assert outcomes(bold)["b.txt"]["why"] == reason
+
+
 def test_a_submodule_is_left(bold: Repo, twin: Repo) -> None:
     old = twin.commit({"x": "1"})
     ours = twin.commit({"x": "2"})

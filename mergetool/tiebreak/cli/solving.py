@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, NoReturn
 from tiebreak.errors import InputError
 from tiebreak.git import settings
 from tiebreak.git.repository import config_section, git_version
-from tiebreak.git.stages import read_objects, stage, unmerged
+from tiebreak.git.stages import object_sizes, read_objects, stage, unmerged
 from tiebreak.git.worktree import attributes, read_file, write_file
 from tiebreak.journal import Journal, JournalError, Texts, text_entry
 from tiebreak.policy import APPLY, SUGGEST
@@ -40,6 +40,7 @@ RESOLVED: Final = "resolved"  # nothing is left to do; staged
 APPLIED: Final = "applied"  # resolved, for the user to look at and to stage
 PARTLY: Final = "partly"  # some conflicts were resolved, others are still there
 LEFT: Final = "left"  # untouched
+LARGEST: Final = 100 * 1024 * 1024  # bytes of one version; all of them are in memory together
 
 
 class Outcome(NamedTuple):
@@ -120,9 +121,10 @@ def _read(conflicts: Sequence[Unmerged], top: str) -> list[_Sources | Outcome]:
     if not conflicts:
         return []
     versions = [v for c in conflicts if c.obstacle is None for v in (c.base, c.ours, c.theirs) if v]
-    names = sorted({version.oid for version in versions})
+    sizes = object_sizes(sorted({version.oid for version in versions}), top)
+    names = [name for name, size in sizes.items() if size <= LARGEST]
     committed, *contents = read_objects([f"HEAD:{NAME}", *names], top)
-    texts = dict(zip(names, contents, strict=True))
+    texts = {name: text for name, text in zip(names, contents, strict=True) if text is not None}
     governed = _Governed(conflicts, committed, top)
     found = attributes([conflict.path for conflict in conflicts], top)
     return [_sources(c, found[c.path], texts, governed) for c in conflicts]
@@ -131,7 +133,7 @@ def _read(conflicts: Sequence[Unmerged], top: str) -> list[_Sources | Outcome]:
 def _sources(
     conflict: Unmerged,
     attributes: Attributes,
-    texts: Mapping[str, bytes | None],
+    texts: Mapping[str, bytes],
     governed: _Governed,
 ) -> _Sources | Outcome:
     reason = conflict.obstacle or attributes.converted
@@ -139,9 +141,11 @@ def _sources(
         return Outcome(conflict.path, LEFT, reason)
     sides = []
     for version in (conflict.base, conflict.ours, conflict.theirs):
-        text = texts[version.oid] if version is not None else b""
+        text = texts.get(version.oid) if version is not None else b""
         if text is None:
-            return Outcome(conflict.path, LEFT, "a version of it is not in the object database")
+            return Outcome(
+                conflict.path, LEFT, "a version of it is missing or larger than 100 MiB"
+            )
         sides.append(text)
     if any(map(is_binary, sides)):
         return Outcome(conflict.path, LEFT, "binary")

@@ -77,6 +77,17 @@ def unmerged(cwd: str, pathspecs: Sequence[str] = ()) -> list[Unmerged]:
     ]
 
 
+def object_sizes(names: Sequence[str], cwd: str) -> dict[str, int]:
+    """The sizes of objects, in one process; what is missing is left out."""
+    if not names:
+        return {}
+    asked = "".join(f"{name}\n" for name in names).encode()
+    check = "--batch-check=%(objectname) %(objectsize)"
+    answers = git("cat-file", check, cwd=cwd, stdin=asked).line.splitlines()
+    found = (answer.split(" ") for answer in answers)
+    return {name: int(size) for name, size in found if size.isdigit()}
+
+
 def read_objects(names: Sequence[str], cwd: str) -> list[bytes | None]:
     """The contents of objects, by anything that names one, in order; None for what is missing."""
     if not names:
