@@ -23,6 +23,7 @@ ERROR: Final = 255
 MOST_CONFLICTS: Final = 127
 WRONG_USAGE: Final = 129
 MOST_LABELS: Final = 3
+BARE_MARKERS: Final = (2, 55)  # the version since which an empty label leaves no space behind
 LARGEST: Final = 1023 * 1024 * 1024  # bytes; git's MAX_XDIFF_SIZE
 
 _NAMES: Final = ("ours", "base", "theirs")
@@ -155,11 +156,13 @@ def _settings(options: Options) -> Settings:
     algorithm = options.diff_algorithm
     if algorithm != "myers":  # which is the same in every version of git
         algorithm = algorithm_of(algorithm, git_version())
-    current, base, other = (*options.labels, *options.files[len(options.labels) :])
+    labels: list[str | None] = [*options.labels, *options.files[len(options.labels) :]]
+    if "" in labels and git_version() >= BARE_MARKERS:
+        labels = [label or None for label in labels]
     return Settings(
         style=style,
         marker_size=options.marker_size,
-        labels=Labels(current, base, other),
+        labels=Labels(*labels),
         algorithm=algorithm,
         level="zealous_alnum",
         favor=options.favor,
