@@ -45,7 +45,7 @@ class Request(NamedTuple):
     label_base: str
     label_ours: str
     label_theirs: str
-    launcher: int
+    parent: int
 
 
 class Context(NamedTuple):
@@ -70,11 +70,11 @@ def main(argv: Sequence[str]) -> None:
 
 
 def _request(argv: Sequence[str]) -> Request:
-    base, ours, theirs, target, size, path, *labels, launcher = argv
+    base, ours, theirs, target, size, path, *labels = argv
     label_base, label_ours, label_theirs = labels
     return Request(
         base, ours, theirs, target, int(size), path, label_base, label_ours, label_theirs,
-        int(launcher),
+        os.getppid(),
     )  # fmt: skip
 
 
@@ -100,7 +100,7 @@ def _merge(request: Request, context: Context) -> int:
     if not resolved and status == UNRESOLVED and how.style == settings.style(context.config):
         return UNRESOLVED
     _stage(request, outcome.text)
-    if os.getppid() != request.launcher:  # it was killed, and git has gone on without us
+    if not _awaited(request):
         _withdraw(request)
         return UNRESOLVED
     if resolved and not context.call.only_looks:
@@ -146,6 +146,11 @@ def _stage(request: Request, text: bytes) -> None:
         file.write(text)
         file.flush()
         os.fsync(file.fileno())
+
+
+def _awaited(request: Request) -> bool:
+    """Whether git still waits: it has gone on without us if the launcher was killed."""
+    return os.getppid() == request.parent and os.path.exists(request.target)
 
 
 def _withdraw(request: Request) -> None:

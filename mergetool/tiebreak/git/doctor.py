@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 OLDEST: Final = (2, 38)  # git merge-tree --write-tree, and the least that is tested
 _BUILT_IN: Final = {"text", "binary", "union", "set", "unset", "unspecified"}
 _SHOWN: Final = 3  # names of files in one line
-_COMMAND: Final = re.compile(r"sh ((?:'[^']*'|\\')+) ((?:'[^']*'|\\')+) %O %A %B")
+_COMMAND: Final = re.compile(r"set -- ((?:'[^']*'|\\')+) ((?:'[^']*'|\\')+) %O %A %B")
 
 
 class Finding(NamedTuple):
@@ -118,17 +118,21 @@ def _check_launcher(setup: Setup) -> Iterator[Finding]:
 
 
 def _try_out(setup: Setup) -> str:
-    """Run the launcher on a small conflict, away from any repository; what goes wrong, if so."""
+    """Run the command on a small conflict, away from any repository; what goes wrong, if so."""
     import subprocess
     import tempfile
 
-    versions = {"base": "x = 1\ny = 2\n", "ours": "x = 3\ny = 2\n", "theirs": "x = 1\ny = 4\n"}
+    versions = {"O": "x = 1\ny = 2\n", "A": "x = 3\ny = 2\n", "B": "x = 1\ny = 4\n"}
+    command = setup.command or ""
+    words = {"P": "sample.py", "L": "7", "S": "base", "X": "ours", "Y": "theirs", "%": "%"}
+    for letter, value in [*zip(versions, versions, strict=True), *words.items()]:
+        command = command.replace(f"%{letter}", value)
     with tempfile.TemporaryDirectory(prefix="tiebreak-doctor-") as folder:
         for name, text in versions.items():
             with open(os.path.join(folder, name), "w", encoding="ascii") as file:
                 file.write(text)
         done = subprocess.run(
-            ("sh", setup.launcher, setup.python, *versions, "7", "sample.py", *versions),
+            ("sh", "-c", command),
             cwd=folder,
             env={**os.environ, "GIT_CEILING_DIRECTORIES": os.path.dirname(folder)},
             capture_output=True,
@@ -137,8 +141,8 @@ def _try_out(setup: Setup) -> str:
     said = [line for line in os.fsdecode(done.stderr).splitlines() if "resolved" not in line]
     if said:
         return said[0]
-    merged = done.returncode in {100, 101} and not done.stdout
-    return "" if merged else f"the launcher ended with status {done.returncode}"
+    merged = done.returncode in {0, 1} and not done.stdout
+    return "" if merged else f"it ended with status {done.returncode}"
 
 
 def _check_dependencies(setup: Setup) -> Iterator[Finding]:

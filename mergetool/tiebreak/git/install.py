@@ -33,7 +33,8 @@ _NAME: Final = "resolves more than lines, else git's text merge (tiebreak)"
 # `git merge-file` calls an error told apart (binary: ours, in conflict; else nothing was written).
 # Without %A git gives up and touches nothing, also before 2.42, where a status does not tell it to.
 _GUARDED: Final = (
-    "test -s {launcher} && {{ sh {launcher} {python} %O %A %B %L %P %S %X %Y; s=$?; case $s in"
+    "test -s {launcher} && {{ (set -- {launcher} {python} %O %A %B %L %P %S %X %Y; . {launcher});"
+    " s=$?; case $s in"
     " 100) exit 0;; 101) exit 1;; 129|1[3-9]?|2??)"
     " rm -f %A %A.floor %A.ours %A.result; exit $s;; esac; }}; "
     "m=$(LC_ALL=C git merge-file -p --marker-size=%L -L ours -L base -L theirs %A %O %B"
