@@ -237,6 +237,21 @@ def test_fillings_tell_what_a_side_did_to_base() -> None:
     assert rewritten["grown"] == (b"f(one, two)", (lost_ours,))
 
 
+def test_insertions_of_the_same_words_are_not_put_in_turn_first() -> None:
+    apart = list(tokens.generate(hunk(b"", b"alpha(1)\n", b"beta(2)\n")))
+    assert apart[0].stratum == "tokens/filled/in-turn/apart"
+    assert (apart[0].value, apart[0].drops) == (b"alpha(1)\nbeta(2)\n", ())
+    alike = list(tokens.generate(hunk(b"", b"alpha(beta, 1)\n", b"beta(alpha, 2)\n")))
+    assert alike[0].stratum == "tokens/filled/ours/alike"
+    assert alike[0].drops == ("theirs, where the edits overlap",)
+
+
+def test_no_words_are_glued_together() -> None:
+    found = [c.value for c in tokens.generate(hunk(b"f(10)", b"f(11)", b"f(twelve)"))]
+    assert b"f(11)" in found
+    assert b"f(11twelve)" not in found
+
+
 def test_no_fillings_where_much_is_left() -> None:
     lines = [f"name{n}(old{n})\n".encode() for n in range(8)]
     base = b"".join(lines)

@@ -8,6 +8,7 @@ times in four.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
@@ -15,9 +16,14 @@ if TYPE_CHECKING:
 
     from tiebreak.text.tokens import TokenConflict, TokenMerge
 
+ALIKE: Final = 0.75  # of the words of the smaller of two insertions
+TAKEN: Final = {"edits": 0.25, "alike": 0.42, "apart": 0.16}  # how often one side is taken
+IN_TURN: Final = {"edits": (0.05, 0.03), "alike": (0.05, 0.04), "apart": (0.33, 0.24)}
 LARGER: Final = "larger-insertion"
 RETURNS: Final = "each side's deletions, where the edits overlap"
 LESS: Final = "words of base that a side kept, where the edits overlap"
+
+_WORD = re.compile(rb"[\w\x80-\xff]{2,}")
 
 
 class Choice(NamedTuple):
@@ -69,20 +75,30 @@ def _all(conflict: TokenConflict) -> Iterator[Choice]:
         yield Choice("both edits", "both", 0.5, both)
     yield _side(("ours", "theirs"), ours, theirs, base)
     yield _side(("theirs", "ours"), theirs, ours, base)
-    kind = "inserts" if not base else "edits"
-    for name, share, tokens in (
-        ("ours then theirs", 0.082, (*ours, *theirs)),
-        ("theirs then ours", 0.042, (*theirs, *ours)),
-    ):
-        yield Choice(name, f"in-turn/{kind}", share, b"".join(tokens), "" if not base else RETURNS)
-    for name, share, tokens in (
-        ("ours then theirs less base", 0.010, (*ours, *theirs)),
-        ("theirs then ours less base", 0.008, (*theirs, *ours)),
-        ("ours less base", 0.006, ours),
-        ("theirs less base", 0.006, theirs),
-    ):
-        yield Choice(name, "less-base", share, _without(tokens, base), LESS)
+    yield from _concatenations(ours, theirs, base)
     yield Choice("base", "base", 0.004, b"".join(base), "both sides' edits, where they overlap")
+
+
+def _concatenations(
+    ours: Sequence[bytes], theirs: Sequence[bytes], base: Sequence[bytes]
+) -> Iterator[Choice]:
+    """One side after the other, and one or both without base's tokens."""
+    kind = _kind(ours, theirs, base)
+    in_turn, in_reverse = IN_TURN[kind]
+    less = [_without(side, base) for side in (ours, theirs)]
+    full = [b"".join(side) for side in (ours, theirs)]
+    drops = RETURNS if base else ""
+    for name, stratum, share, (first, second), lost in (
+        ("ours then theirs", f"in-turn/{kind}", in_turn, full, drops),
+        ("theirs then ours", f"in-reverse/{kind}", in_reverse, full[::-1], drops),
+        ("ours then theirs less base", "less-base", 0.010, less, LESS),
+        ("theirs then ours less base", "less-base", 0.008, less[::-1], LESS),
+        ("ours less base", "less-base", 0.006, (less[0], b""), LESS),
+        ("theirs less base", "less-base", 0.006, (less[1], b""), LESS),
+    ):
+        glued = _WORD.fullmatch(first[-1:] + second[:1])  # the seam would make one word of two
+        if not glued:
+            yield Choice(name, stratum, share, first + second, lost)
 
 
 def _without(tokens: Sequence[bytes], base: Sequence[bytes]) -> bytes:
@@ -136,4 +152,15 @@ def _side(
         if relation.holds(bare):
             lost = "" if relation.stratum == LARGER else drops  # it holds the other's
             return Choice(name, relation.stratum, relation.share, text, lost)
-    return Choice(name, name, {"ours": 0.36, "theirs": 0.32}[name], text, drops)
+    kind = _kind(side, other, base)
+    share = TAKEN[kind] + (0.01 if name == "ours" else 0.0)
+    return Choice(name, f"{name}/{kind}", share, text, drops)
+
+
+def _kind(side: Sequence[bytes], other: Sequence[bytes], base: Sequence[bytes]) -> str:
+    """Two edits of base; or two insertions of the same words (one replaces the other), or not."""
+    if base:
+        return "edits"
+    here, there = (set(_WORD.findall(b"".join(tokens))) for tokens in (side, other))
+    alike = len(here & there) >= ALIKE * min(len(here), len(there)) > 0
+    return "alike" if alike else "apart"
