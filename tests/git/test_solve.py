@@ -465,6 +465,15 @@ def test_the_number_of_git_processes_does_not_grow_with_the_files(
     assert log.read_text().count("\n") == one
 
 
+def test_a_file_that_takes_too_long_is_left(bold: Repo) -> None:
+    bold.git("config", "tiebreak.timeout", "0.000001")
+    conflict(bold)
+    file = outcomes(bold)["a.txt"]
+    assert file["status"] == "left"
+    assert file["why"] == "it took longer than 1e-06 s (git config tiebreak.timeout)"
+    assert bold.read("a.txt").decode() == MARKED
+
+
 def test_wrong_calls(repo: Repo, tmp_path: Path) -> None:
     assert repo.tiebreak("solve", "--all", "a").returncode == 2
     assert repo.tiebreak("solve", "--nonsense").returncode == 2

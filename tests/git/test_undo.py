@@ -309,3 +309,44 @@ def test_a_damaged_entry_is_named_and_skipped(merged: Repo) -> None:
     assert done.stdout == b"nothing was resolved automatically\n"
     expected = f"tiebreak: journal entry {entry['id']} is damaged; skipped\n"
     assert done.stderr.decode() == expected
+
+
+def settings(first: int, *entries: str) -> str:
+    """A sorted JSON file: a value that both sides change, and far from it what they add."""
+    rows = [f'  "a": {first},', *(f'  "b{n}": {n},' for n in range(8)), *entries, '  "d": 0']
+    return "\n".join(["{", *rows, "}", ""])
+
+
+@pytest.fixture
+def partly(installed: Repo) -> Repo:
+    """A merge of which the driver resolved one conflict, the provable one, and left the other."""
+    texts = (settings(1), settings(2, '  "c1": 1,'), settings(3, '  "c2": 1,'))
+    installed.diverge(*({"a.json": text} for text in texts))
+    assert installed.try_git("merge", "other").returncode == 1
+    assert installed.read("a.json").count(b"<<<<<<<") == 1
+    return installed
+
+
+def test_solve_goes_on_where_the_driver_stopped(partly: Repo, twin: Repo) -> None:
+    partly.git("config", "tiebreak.commit", "0")
+    assert partly.tiebreak("solve").returncode == 0
+    assert b"<<<<<<<" not in partly.read("a.json")
+    (entry,) = review(partly)
+    assert [decision["action"] for decision in entry["decisions"]] == ["commit", "commit"]
+    undo(partly, "a.json")
+    assert partly.read("a.json").count(b"<<<<<<<") == 2  # what git alone would have left
+    twin.git("fetch", "-q", str(partly.path), "main:ours", "other:other")
+    twin.git("checkout", "-q", "ours")
+    twin.try_git("merge", "other")
+    assert partly.git("ls-files", "-s") == twin.git("ls-files", "-s")
+
+
+def test_what_the_driver_did_and_a_person_resolved_stay(partly: Repo) -> None:
+    by_hand = b'  "a": 23,\n'
+    text = partly.read("a.json")
+    start, end = text.index(b"<<<<<<<"), text.index(b">>>>>>> other\n") + len(b">>>>>>> other\n")
+    mine = text[:start] + by_hand + text[end:]
+    partly.write({"a.json": mine})
+    assert partly.tiebreak("solve").returncode == 1
+    assert partly.read("a.json") == mine
+    assert "was changed since" in undo(partly, "a.json", status=2)

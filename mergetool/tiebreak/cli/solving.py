@@ -143,9 +143,7 @@ def _sources(
     for version in (conflict.base, conflict.ours, conflict.theirs):
         text = texts.get(version.oid) if version is not None else b""
         if text is None:
-            return Outcome(
-                conflict.path, LEFT, "a version of it is missing or larger than 100 MiB"
-            )
+            return Outcome(conflict.path, LEFT, "a version of it is missing or larger than 100 MiB")
         sides.append(text)
     if any(map(is_binary, sides)):
         return Outcome(conflict.path, LEFT, "binary")
@@ -195,14 +193,16 @@ def _plan_in_time(sources: _Sources, journal: Journal, top: str) -> _Plan:
         raise TimeoutError
 
     before = signal.signal(signal.SIGALRM, stop)
-    signal.setitimer(signal.ITIMER_REAL, sources.seconds)
     try:
-        return _plan(sources, journal, top)
+        try:
+            signal.setitimer(signal.ITIMER_REAL, sources.seconds)
+            return _plan(sources, journal, top)
+        finally:  # where the signal may still come, just before it is switched off
+            signal.setitimer(signal.ITIMER_REAL, 0)
     except TimeoutError:
         limit = f"it took longer than {sources.seconds:g} s (git config tiebreak.timeout)"
         return _Plan(Outcome(sources.path, LEFT, limit))
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
 
 
