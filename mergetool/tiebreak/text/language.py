@@ -1,8 +1,8 @@
 """Languages as data: what a file's name says about how its text may be merged.
 
 Every language is one file, ``languages/<name>.toml``; its fields are the fields of the tuples
-below, and `from_data` is the only reader. Reading TOML takes longer than merging most files, so what
-is shipped is also kept as a table of literals (`tiebreak.text.language_table`), written by
+below, and `from_data` is the only reader. Reading TOML takes longer than merging most files, so
+what is shipped is kept as a table of literals too (`tiebreak.text.language_table`), written by
 ``python -m tiebreak.text.languages`` and kept true by a test. tree-sitter is not imported here.
 """
 

@@ -1,10 +1,12 @@
-"""Lists inside one statement, ``from x import a, b``: merged as sets, written back into its text."""
+"""Lists inside one statement, ``from x import a, b``: merged as sets, written back into it."""
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
-from tiebreak.text.ordering import merge
+from tiebreak.merge import Merge
+from tiebreak.text.ordering import Order, merge
 from tiebreak.text.structure import Chunk, end_of, words
 
 if TYPE_CHECKING:
@@ -25,9 +27,9 @@ class Listing(NamedTuple):
     separator: bytes
 
     @property
-    def head(self) -> bytes:
-        """The statement without its items: what it has in common with another of the same list."""
-        return words(self.before) + b" " + words(self.after.lstrip(b" \t\r\n,"))
+    def frame(self) -> bytes:
+        """The lines without items, brackets and separators: the same for two forms of one list."""
+        return words((self.before + b" " + self.after).translate(None, b"(){},"))
 
     @property
     def broken(self) -> bool:
@@ -82,28 +84,27 @@ def listing(statement: Node, source: bytes, rules: Sequence[Commutative]) -> Lis
     if not items or not _plain(items, source, found[1].separator.encode()):
         return None
     first = source.rfind(b"\n", 0, statement.start_byte) + 1
+    end = source.find(b"\n", end_of(statement, source)) + 1 or len(source)
     return Listing(
         source[first : items[0].start_byte],
         [source[item.start_byte : item.end_byte] for item in items],
-        [source[a.end_byte : b.start_byte] for a, b in zip(items, items[1:], strict=False)],
-        source[items[-1].end_byte : end_of(statement, source)] + b"\n",
+        [source[a.end_byte : b.start_byte] for a, b in pairwise(items)],
+        source[items[-1].end_byte : end],
         found[1].separator.encode(),
     )
 
 
 def _plain(items: Sequence[Node], source: bytes, separator: bytes) -> bool:
     """Whether nothing but separators lies between the items: comments there belong to someone."""
-    pairs = zip(items, items[1:], strict=False)
+    pairs = pairwise(items)
     return all(source[a.end_byte : b.start_byte].strip() == separator for a, b in pairs)
 
 
-def merge_listings(
-    base: Listing | None, ours: Listing, theirs: Listing
-) -> bytes | None:
+def merge_listings(base: Listing | None, ours: Listing, theirs: Listing) -> bytes | None:
     """The merged statement, written as the side that spreads it over lines, else as ours."""
-    sides = [_chunks(side) for side in (base, ours, theirs)]
-    merged = merge(*sides, sort_keys=SORT_KEYS)
-    if merged is None or not merged.chunks:
+    terms = Merge.three_way(_chunks(base), _chunks(ours), _chunks(theirs))
+    merged = merge(terms, order=Order(SORT_KEYS))
+    if merged is None or not merged.chunks or ours.frame != theirs.frame:
         return None
     model = theirs if theirs.broken and not ours.broken else ours
     gap = model.gaps[0] if model.gaps else _gap(model)
@@ -122,7 +123,7 @@ def _gap(model: Listing) -> bytes:
     return model.separator + b" "
 
 
-def _chunks(side: Listing | None) -> list[Chunk]:
+def _chunks(side: Listing | None) -> Sequence[Chunk]:
     return [Chunk(words(item), b"", b"", item) for item in side.items] if side else []
 
 
@@ -135,7 +136,7 @@ def _by_letters(chunk: Chunk) -> object:
 
 
 def _by_case(chunk: Chunk) -> object:
-    """isort's order: CONSTANTS, Classes, functions."""
+    """Order of isort: CONSTANTS, Classes, functions."""
     name = chunk.body
     return (0 if name.isupper() else 1 if name[:1].isupper() else 2, name.lower())
 

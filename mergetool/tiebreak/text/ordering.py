@@ -1,19 +1,22 @@
 """Three-way merge of chunks by key: which stay, what becomes of them, and in which order.
 
-A chunk that one side added, removed or changed alone is taken so. Order is that of the side which
-reordered, else ours; what the other side added goes behind the chunk it followed there, or where the
-sort order of the list wants it. Sorted stays sorted.
+A chunk that one side added, removed or changed alone is taken so. Order is that of the side
+which reordered, else ours; what the other side added goes behind the chunk it followed there, or
+where the sort order of the list wants it. Sorted stays sorted.
 """
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from tiebreak.merge import Merge
     from tiebreak.text.structure import Chunk
 
+    Lists = Merge[Sequence[Chunk]]
     Resolve = Callable[[Chunk | None, Chunk, Chunk], Chunk | None]
     SortKey = Callable[[Chunk], object]
 
@@ -32,11 +35,15 @@ class Merged(NamedTuple):
     adjacent: bool  # additions of both sides follow one another, in an order nothing asks for
 
 
-class Context(NamedTuple):
-    """The chunks of the list that lie before and after the piece, which tell whether it is sorted."""
+class Order(NamedTuple):
+    """What a list may be sorted by, and its chunks before and after the piece, which show it."""
 
+    keys: Sequence[SortKey] = ()
     before: Sequence[Chunk] = ()
     after: Sequence[Chunk] = ()
+
+
+UNSORTED: Final = Order()
 
 
 def never(base: Chunk | None, ours: Chunk, theirs: Chunk) -> None:
@@ -44,43 +51,44 @@ def never(base: Chunk | None, ours: Chunk, theirs: Chunk) -> None:
     del base, ours, theirs
 
 
-def merge(
-    base: Sequence[Chunk],
-    ours: Sequence[Chunk],
-    theirs: Sequence[Chunk],
-    resolve: Resolve = never,
-    sort_keys: Sequence[SortKey] = (),
-    context: Context = Context(),  # noqa: B008  (immutable)
-) -> Merged | None:
-    """Merge three lists of chunks; None when a key comes twice or a chunk is truly in conflict."""
-    sides = [{chunk.key: chunk for chunk in side} for side in (base, ours, theirs)]
-    if any(len(side) != len(chunks) for side, chunks in zip(sides, (base, ours, theirs), strict=True)):
+def merge(terms: Lists, resolve: Resolve = never, order: Order = UNSORTED) -> Merged | None:
+    """Merge lists of chunks; None when a key comes twice or a chunk is truly in conflict.
+
+    `resolve` is asked for a chunk that both sides changed.
+    """
+    base, ours, theirs = ({c.key: c for c in side} for side in _sides(terms))
+    if [len(base), len(ours), len(theirs)] != [len(side) for side in _sides(terms)]:
         return None
     kept: dict[bytes, Chunk] = {}
     resolved = False
-    for key in {**sides[1], **sides[2]}:
-        terms = [side.get(key) for side in sides]
-        if _is_gone(*terms):
+    for key in {**ours, **theirs}:
+        b, o, t = base.get(key), ours.get(key), theirs.get(key)
+        if _is_gone(b, o, t):
             continue
-        chunk = _three_way(*terms)
-        if chunk is None and terms[1] and terms[2]:
-            chunk, resolved = resolve(terms[0], terms[1], terms[2]), True
+        chunk = _three_way(b, o, t)
+        if chunk is None and o and t:
+            chunk, resolved = resolve(b, o, t), True
         if chunk is None:
             return None
         kept[key] = chunk
-    host, guest, ours_first = _host(base, ours, theirs)
-    if host is None or guest is None:
+    host = _host(terms)
+    if host is None:
         return None
-    placed = _Placing(kept, host, guest, _sort_key(sort_keys, base, ours, theirs, context), ours_first)
-    added = [side.keys() - sides[0].keys() for side in sides[1:]]
+    sort_key = _sort_key(terms, order)
+    placed = _Placing(kept, host, sort_key)
+    added = ours.keys() - base.keys(), theirs.keys() - base.keys()
     return Merged(
         placed.run(),
-        bool(added[0] - added[1]) and bool(added[1] - added[0]),
-        bool(sides[0].keys() - kept.keys()),
-        resolved,
-        placed.sort_key is not None and _evidence(base, ours, theirs, context) >= SURE,
-        placed.adjacent,
+        added_by_both=bool(added[0] - added[1]) and bool(added[1] - added[0]),
+        removed=bool(base.keys() - kept.keys()),
+        resolved=resolved,
+        sorted=sort_key is not None and _evidence(terms, order) >= SURE,
+        adjacent=placed.adjacent,
     )
+
+
+def _sides(terms: Lists) -> tuple[Sequence[Chunk], Sequence[Chunk], Sequence[Chunk]]:
+    return terms.base, terms.ours, terms.theirs
 
 
 def _is_gone(base: Chunk | None, ours: Chunk | None, theirs: Chunk | None) -> bool:
@@ -102,41 +110,39 @@ def _three_way(base: Chunk | None, ours: Chunk | None, theirs: Chunk | None) -> 
     return None
 
 
-Host = tuple["Sequence[Chunk] | None", "Sequence[Chunk] | None", bool]
+class _Host(NamedTuple):
+    """Whose order rules, whose additions are put into it, and whose come first in a tie."""
+
+    host: Sequence[Chunk]
+    guest: Sequence[Chunk]
+    guest_first: bool
 
 
-def _host(base: Sequence[Chunk], ours: Sequence[Chunk], theirs: Sequence[Chunk]) -> Host:
-    """Whose order rules: the side that reordered, else ours; nobody's when both did, differently."""
-    common = {c.key for c in base} & {c.key for c in ours} & {c.key for c in theirs}
-    b, o, t = ([c.key for c in side if c.key in common] for side in (base, ours, theirs))
+def _host(terms: Lists) -> _Host | None:
+    """The side that reordered, else ours; nobody when both did, differently."""
+    keys = [{c.key for c in side} for side in _sides(terms)]
+    common = keys[0] & keys[1] & keys[2]
+    b, o, t = ([c.key for c in side if c.key in common] for side in _sides(terms))
     if t in (b, o):
-        return ours, theirs, True
-    return (theirs, ours, False) if o == b else (None, None, False)
+        return _Host(terms.ours, terms.theirs, guest_first=False)
+    return _Host(terms.theirs, terms.ours, guest_first=True) if o == b else None
 
 
-def _sort_key(
-    sort_keys: Sequence[SortKey],
-    base: Sequence[Chunk],
-    ours: Sequence[Chunk],
-    theirs: Sequence[Chunk],
-    context: Context,
-) -> SortKey | None:
+def _sort_key(terms: Lists, order: Order) -> SortKey | None:
     """The first key by which all three versions are sorted; None when nothing shows an order."""
-    lists = [[*context.before, *side, *context.after] for side in (base, ours, theirs)]
+    lists = [[*order.before, *side, *order.after] for side in _sides(terms)]
     enough = sum(len(chunks) - 1 for chunks in lists if chunks) > 1  # one pair may be so by chance
-    return next((k for k in sort_keys if enough and all(_sorted(c, k) for c in lists)), None)
+    return next((k for k in order.keys if enough and all(_sorted(c, k) for c in lists)), None)
 
 
-def _evidence(base: Sequence[Chunk], ours: Sequence[Chunk], theirs: Sequence[Chunk], context: Context) -> int:
+def _evidence(terms: Lists, order: Order) -> int:
     """How many chunks there are to show an order: by chance few are sorted."""
-    sides = (len(base), len(ours), len(theirs))
-    return len(context.before) + max(sides) + len(context.after)
+    return len(order.before) + max(map(len, _sides(terms))) + len(order.after)
 
 
 def _sorted(chunks: Sequence[Chunk], key: SortKey) -> bool:
     """Whether each group (empty lines divide groups) is in order."""
-    pairs = zip(chunks, chunks[1:], strict=False)
-    return all(b.blank or key(a) <= key(b) for a, b in pairs)  # type: ignore[operator]
+    return all(b.blank or key(a) <= key(b) for a, b in pairwise(chunks))  # type: ignore[operator]
 
 
 class _Placing:
@@ -144,20 +150,13 @@ class _Placing:
 
     __slots__ = ("adjacent", "guest", "guest_first", "kept", "order", "sort_key")
 
-    def __init__(
-        self,
-        kept: dict[bytes, Chunk],
-        host: Sequence[Chunk],
-        guest: Sequence[Chunk],
-        sort_key: SortKey | None,
-        ours_first: bool,  # noqa: FBT001
-    ) -> None:
+    def __init__(self, kept: dict[bytes, Chunk], host: _Host, sort_key: SortKey | None) -> None:
         self.kept = kept
-        self.guest = guest
+        self.guest = host.guest
+        self.guest_first = host.guest_first
         self.sort_key = sort_key
-        self.guest_first = not ours_first
         self.adjacent = False
-        self.order = [kept[c.key]._replace(blank=c.blank) for c in host if c.key in kept]
+        self.order = [kept[c.key]._replace(blank=c.blank) for c in host.host if c.key in kept]
 
     def run(self) -> list[Chunk]:
         """The merged order."""

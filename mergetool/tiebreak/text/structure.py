@@ -1,8 +1,9 @@
-"""Stretches of whole lines cut into the units a syntax tree finds there: statements, items, entries.
+"""Stretches of whole lines cut into the units that a syntax tree finds there: statements, entries.
 
-A `Piece` is such a stretch of one side's file. `level` finds the one node whose children make it up;
-`chunks` cuts the lines between those children, so that the chunks, put together, are the piece again.
-Where a node reaches over the edge of the piece, or two units share a line, there is no answer (None).
+A `Piece` is such a stretch of one side's file. `level` finds the one node whose children make it
+up; `chunks` cuts the lines between those children, so that the chunks, put together, are the piece
+again. Where a node reaches over the edge of the piece, or two units share a line, there is no
+answer (None).
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from tree_sitter import Node, Tree
 
     from tiebreak.text.document import Hunk
+
+    Key = Callable[[Node, bytes], bytes | None]  # a unit's identity, from its node and the source
 
 WORD: Final = re.compile(rb"[\w$\x80-\xff]+|[^\w$\s\x80-\xff]")
 NEAR: Final = 8  # units around a piece that tell whether the list is sorted
@@ -51,7 +54,7 @@ class Grammar(NamedTuple):
 
 
 class Chunk(NamedTuple):
-    """A unit with what belongs to it. `body` holds whole lines, the separator after it taken out."""
+    """A unit with what belongs to it. `body` is whole lines, with the separator taken out."""
 
     key: bytes
     blank: bytes  # empty lines before it
@@ -63,12 +66,12 @@ class Chunk(NamedTuple):
 
     @property
     def value(self) -> bytes:
-        """What is compared: comment and body without regard to white space."""
-        return words(self.comment + self.body)
+        """What is compared: comment and body, less blanks at line ends."""
+        return b"\n".join(line.rstrip() for line in (self.comment + self.body).splitlines())
 
 
 class Chunked(NamedTuple):
-    """The chunks of a piece, the empty lines after them, and the node they are children of."""
+    """The chunks of a piece, the empty lines after them, and the node whose children they are."""
 
     parent: Node | None
     chunks: Sequence[Chunk]
@@ -115,7 +118,7 @@ def _overlapping(node: Node, start: int, end: int) -> list[Node]:
     return [c for c in node.children if c.start_byte < end and c.end_byte > start]
 
 
-def chunks(piece: Piece, grammar: Grammar, key: Callable[[Node], bytes | None]) -> Chunked | None:
+def chunks(piece: Piece, grammar: Grammar, key: Key) -> Chunked | None:
     """Cut a piece into chunks; None where it does not consist of units, one or more lines each."""
     found = level(piece, grammar.units)
     if found is None:
@@ -132,9 +135,7 @@ class _Cutter:
 
     __slots__ = ("chunks", "grammar", "key", "piece", "position")
 
-    def __init__(
-        self, piece: Piece, grammar: Grammar, key: Callable[[Node], bytes | None]
-    ) -> None:
+    def __init__(self, piece: Piece, grammar: Grammar, key: Key) -> None:
         self.piece = piece
         self.grammar = grammar
         self.key = key
@@ -159,7 +160,7 @@ class _Cutter:
             return False
         line = source.rfind(b"\n", 0, node.start_byte) + 1
         lead = self._lead(line, attach=True)
-        key = self.key(node)
+        key = self.key(node, source)
         if lead is None or key is None:
             return False
         end = source.find(b"\n", end_of(node, source)) + 1 or len(source)
@@ -219,6 +220,22 @@ def _split_lead(lead: bytes) -> tuple[bytes, bytes]:
     return lead[: len(lead) - len(comment)], comment
 
 
+def remarks(side: Chunked) -> list[bytes]:
+    """The comments that stand alone. What they are about is not known, so they must not change."""
+    return [chunk.key for chunk in side.chunks if chunk.node is None]
+
+
+def surroundings(
+    sides: Sequence[Chunked], pieces: Sequence[Piece], kinds: Collection[str]
+) -> tuple[Sequence[Chunk], Sequence[Chunk]]:
+    """The chunks before and after the pieces, as ours, or else theirs, has them."""
+    for side, piece in list(zip(sides, pieces, strict=True))[1:]:
+        nodes = [chunk.node for chunk in side.chunks if chunk.node]
+        if nodes:
+            return neighbours(nodes[0], nodes[-1], kinds, piece.source)
+    return (), ()
+
+
 def neighbours(
     first: Node, last: Node, kinds: Collection[str], source: bytes
 ) -> tuple[list[Chunk], list[Chunk]]:
@@ -259,7 +276,9 @@ def separated(chunks: Sequence[Chunk], sign: bytes, *, last: bool) -> list[Chunk
     units = [index for index, chunk in enumerate(chunks) if chunk.node is not None]
     bare = units[-1:] if not last else []
     return [
-        c._replace(body=c.body[: c.end] + sign + c.body[c.end :]) if i in units and i not in bare else c
+        c._replace(body=c.body[: c.end] + sign + c.body[c.end :])
+        if i in units and i not in bare
+        else c
         for i, c in enumerate(chunks)
     ]
 

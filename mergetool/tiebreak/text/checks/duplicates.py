@@ -28,7 +28,9 @@ class Claim(NamedTuple):
     """Something that must come once in its scope, and where it is."""
 
     scope: int  # the id of the node it is in, good within one tree
-    label: tuple[str, bytes, bytes]  # what it is, the kind of its scope, its name: good across trees
+    label: tuple[
+        str, bytes, bytes
+    ]  # what it is, the kind of its scope, its name: good across trees
     start: int
     end: int
 
@@ -158,7 +160,7 @@ def _defined(
 
 def _name(node: Node, path: Sequence[str], source: bytes) -> bytes | None:
     found = follow(node, path)
-    return words(b" ".join(source[n.start_byte : n.end_byte] for n in found)) if found else None
+    return b" ".join(source[n.start_byte : n.end_byte].strip() for n in found) if found else None
 
 
 def _signature(rule: Definition, source: bytes, node: Node) -> bytes:
@@ -188,5 +190,7 @@ def _qualifiers(rule: Definition, source: bytes, node: Node) -> list[bytes]:
             found = []
     if any(found):
         parameters = node.child_by_field_name("parameters")
-        found.append(words(source[parameters.start_byte : parameters.end_byte]) if parameters else b"")
+        found.append(
+            words(source[parameters.start_byte : parameters.end_byte]) if parameters else b""
+        )
     return found

@@ -28,7 +28,7 @@ class Placed(NamedTuple):
 
 @lru_cache(maxsize=4)  # two checks, two sides
 def place(hunk: Hunk, value: bytes, fill: str) -> Placed | None:
-    """The file with `value` for the hunk and side `fill` for other hunks; None without a grammar."""
+    """The file with `value` for the hunk, side `fill` for the others; None without a grammar."""
     document = hunk.document
     if document.language is None:
         return None

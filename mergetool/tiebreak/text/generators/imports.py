@@ -1,8 +1,8 @@
 """Imports as sets: what either side added is there, what either side removed is not.
 
 Statements with a list of names (``from x import a, b``) are one import per name. As sets the union
-follows from the inputs; but on real merges people also drop what their merged code no longer uses and
-choose other orders, so nothing here is provable: every case is measured by stratum.
+follows from the inputs; but on real merges people also drop what their merged code no longer uses
+and choose other orders, so nothing here is provable: every case is measured by stratum.
 """
 
 from __future__ import annotations
@@ -11,17 +11,19 @@ import re
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from tiebreak.conflict import Candidate
+from tiebreak.merge import Merge
 from tiebreak.text.document import SIDES
 from tiebreak.text.lists import find_list, items_of, listing, merge_listings
-from tiebreak.text.ordering import Context, merge
+from tiebreak.text.ordering import Order, merge
 from tiebreak.text.structure import (
     Chunk,
     Chunked,
     Grammar,
     chunks,
-    neighbours,
     piece_of,
     put_together,
+    remarks,
+    surroundings,
     words,
 )
 
@@ -69,7 +71,7 @@ class _Imports:
         sides = self.cut()
         if sides is None:
             return
-        if any(_remarks(side) != _remarks(sides[0]) for side in sides):
+        if any(remarks(side) != remarks(sides[0]) for side in sides):
             return
         plain = self.merged(sides)
         if plain is None:
@@ -81,18 +83,21 @@ class _Imports:
 
     def merged(self, sides: Sequence[Chunked]) -> Merged | None:
         """The three sides as one list of imports."""
-        chunks_of = [side.chunks for side in sides]
-        found = merge(*chunks_of, self.resolve, SORT_KEYS, self.context(sides))
+        terms = Merge.three_way(*(side.chunks for side in sides))
+        around = surroundings(sides, self.pieces, self.rules.statements)
+        found = merge(terms, self.resolve, Order(SORT_KEYS, *around))
         if found is None:
             return None
-        kept = [c for c in found.chunks if c.node is None or words(c.body) not in self.outside.imports]
-        return found._replace(chunks=kept) if self.first_stay_first(kept) else None
+        kept = [
+            c for c in found.chunks if c.node is None or words(c.body) not in self.outside.imports
+        ]
+        return found._replace(chunks=self.first_in_front(kept))
 
     def cut(self) -> list[Chunked] | None:
         """The three sides as import statements; None when there is more than that in the hunk."""
         grammar = Grammar(self.rules.statements, self.language.comments)
         for _ in range(2):  # again, once it is known which modules take one statement per name
-            sides = [chunks(p, grammar, lambda n, p=p: self.key(n, p.source)) for p in self.pieces]
+            sides = [chunks(piece, grammar, self.key) for piece in self.pieces]
             found = [side for side in sides if side is not None]
             if len(found) < len(SIDES) or len({s.parent.type for s in found if s.parent}) > 1:
                 return None
@@ -121,27 +126,23 @@ class _Imports:
             listing(chunk.node, piece.source, rules) if chunk and chunk.node else None
             for chunk, piece in zip((base, ours, theirs), self.pieces, strict=True)
         ]
-        if sides[1] is None or sides[2] is None or (base is not None and sides[0] is None):
+        if sides[1] is None or sides[2] is None:
             return None
-        comment = ours.comment if theirs.comment == (base.comment if base else b"") else theirs.comment
+        if sides[0] is None and base and base.node and find_list(base.node, rules):
+            return None  # base has names too, but not in a form that can be read
+        comment = (
+            ours.comment if theirs.comment == (base.comment if base else b"") else theirs.comment
+        )
         if ours.comment not in (comment, base.comment if base else b""):
             return None
         body = merge_listings(sides[0], sides[1], sides[2])
         return None if body is None else ours._replace(body=body, comment=comment)
 
-    def context(self, sides: Sequence[Chunked]) -> Context:
-        """The imports around the hunk, as a side that has imports in it knows them."""
-        kinds = self.rules.statements
-        for side, piece in zip((sides[1], sides[2], sides[0]), (*self.pieces[1:], *self.pieces), strict=False):
-            nodes = [c.node for c in side.chunks if c.node]
-            if nodes:
-                return Context(*neighbours(nodes[0], nodes[-1], kinds, piece.source))
-        return Context()
-
-    def first_stay_first(self, merged: Sequence[Chunk]) -> bool:
-        """Whether ``from __future__`` and its like are still before all others."""
-        late = [c.node is not None and c.node.type in self.rules.first for c in merged]
-        return sorted(late, reverse=True) == late or not any(late)
+    def first_in_front(self, chunks_: Sequence[Chunk]) -> list[Chunk]:
+        """``from __future__`` and its like before all others; empty lines stay where they are."""
+        first = self.rules.first
+        ordered = sorted(chunks_, key=lambda c: c.node is None or c.node.type not in first)
+        return [c._replace(blank=old.blank) for c, old in zip(ordered, chunks_, strict=True)]
 
     def stratum(self, sides: Sequence[Chunked], merged: Merged) -> str:
         """Which population the candidate belongs to."""
@@ -188,11 +189,6 @@ def _outside(hunk: Hunk) -> Outside:
             else:
                 found.words.update(NAMES.findall(line))
     return found
-
-
-def _remarks(side: Chunked) -> list[bytes]:
-    """The comments that stand alone: where they belong is not known, so they must not change."""
-    return [chunk.key for chunk in side.chunks if chunk.node is None]
 
 
 def _repeated(side: Chunked) -> set[bytes]:

@@ -11,8 +11,9 @@ import re
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from tiebreak.conflict import Candidate
+from tiebreak.merge import Merge
 from tiebreak.text.document import SIDES
-from tiebreak.text.ordering import Context, merge
+from tiebreak.text.ordering import Order, merge
 from tiebreak.text.structure import (
     Chunk,
     Grammar,
@@ -20,10 +21,11 @@ from tiebreak.text.structure import (
     chunks,
     end_of,
     follow,
-    neighbours,
     piece_of,
     put_together,
+    remarks,
     separated,
+    surroundings,
     words,
 )
 
@@ -66,7 +68,9 @@ def generate(hunk: Hunk) -> Iterator[Candidate[bytes]]:
         value = found.text(merged)
         if value is not None:
             stratum, provable = _stratum(rule, found.sides, merged)
-            why = "the sides changed different entries" if not rule.members else "both sides' members"
+            why = (
+                "the sides changed different entries" if not rule.members else "both sides' members"
+            )
             yield Candidate(value, NAME, why, f"{NAME}/{stratum}", provable=provable)
             return
 
@@ -103,7 +107,9 @@ def _new(base: Chunked, side: Chunked) -> list[bytes]:
 class _Mapping:
     """A piece of a mapping under one rule; values that are mappings are merged the same way."""
 
-    def __init__(self, language: Language, rule: Keyed, pieces: Sequence[Piece], depth: int = 0) -> None:
+    def __init__(
+        self, language: Language, rule: Keyed, pieces: Sequence[Piece], depth: int = 0
+    ) -> None:
         self.language = language
         self.rule = rule
         self.pieces = pieces
@@ -114,14 +120,15 @@ class _Mapping:
         """The entries in order, or None."""
         separator = self.rule.separator.encode()
         grammar = Grammar(self.rule.entries, self.language.comments, separator)
-        found = [chunks(p, grammar, lambda n, p=p: self.key(n, p.source)) for p in self.pieces]
+        found = [chunks(piece, grammar, self.key) for piece in self.pieces]
         self.sides = [side for side in found if side is not None]
         if len(self.sides) < len(SIDES) or not self._same_parent():
             return None
-        if any(_remarks(side) != _remarks(self.sides[0]) for side in self.sides):
+        if any(remarks(side) != remarks(self.sides[0]) for side in self.sides):
             return None
-        lists = [side.chunks for side in self.sides]
-        return merge(*lists, self.resolve, SORT_KEYS, self.context())
+        terms = Merge.three_way(*(side.chunks for side in self.sides))
+        around = surroundings(self.sides, self.pieces, self.rule.entries)
+        return merge(terms, self.resolve, Order(SORT_KEYS, *around))
 
     def _same_parent(self) -> bool:
         kinds = {side.parent.type for side in self.sides if side.parent}
@@ -132,19 +139,10 @@ class _Mapping:
         found = follow(node, self.rule.key)
         if not found:
             return None
-        return b" ".join(words(source[n.start_byte : n.end_byte]).strip(b"\"'") for n in found)
-
-    def context(self) -> Context:
-        """The entries around the piece."""
-        ours_first = (self.sides[1], self.pieces[1]), (self.sides[2], self.pieces[2])
-        for side, piece in ours_first:
-            nodes = [c.node for c in side.chunks if c.node]
-            if nodes:
-                return Context(*neighbours(nodes[0], nodes[-1], self.rule.entries, piece.source))
-        return Context()
+        return b" ".join(source[n.start_byte : n.end_byte].strip(b"\"' \t\r\n") for n in found)
 
     def resolve(self, base: Chunk | None, ours: Chunk, theirs: Chunk) -> Chunk | None:
-        """Both sides changed one entry: merge its value, when that is a mapping on lines of its own."""
+        """Both sides changed one entry: merge its value, a mapping on lines of its own."""
         same_comment = base is not None and base.comment == ours.comment == theirs.comment
         if base is None or not same_comment or self.rule.members or self.depth > DEEPEST:
             return None
@@ -181,10 +179,6 @@ class _Mapping:
         if len(seen) == 1:
             return seen.pop()
         return True if self.rule.trailing else None
-
-
-def _remarks(side: Chunked) -> list[bytes]:
-    return [chunk.key for chunk in side.chunks if chunk.node is None]
 
 
 class Inside(NamedTuple):

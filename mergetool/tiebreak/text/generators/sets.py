@@ -10,18 +10,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from tiebreak.conflict import Candidate
+from tiebreak.merge import Merge
 from tiebreak.text.document import SIDES
-from tiebreak.text.lists import SORT_KEYS, Listing, listing, merge_listings, meets
-from tiebreak.text.ordering import Context, merge
+from tiebreak.text.lists import SORT_KEYS, Listing, listing, meets, merge_listings
+from tiebreak.text.ordering import Order, merge
 from tiebreak.text.structure import (
-    Chunk,
     Grammar,
     chunks,
     end_of,
-    neighbours,
     piece_of,
     put_together,
     separated,
+    surroundings,
     words,
 )
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from tiebreak.text.document import Hunk
     from tiebreak.text.language import Commutative, Language
-    from tiebreak.text.structure import Chunked, Piece
+    from tiebreak.text.structure import Piece
 
 NAME: Final = "sets"
 
@@ -59,7 +59,7 @@ def _by_line(
 ) -> tuple[bytes, str] | None:
     """Items with lines of their own, inside a list that begins and ends outside the hunk."""
     grammar = Grammar(rule.items, language.comments, rule.separator.encode())
-    cut = [chunks(p, grammar, lambda n, p=p: _text(n, p.source)) for p in pieces]
+    cut = [chunks(piece, grammar, _text) for piece in pieces]
     sides = [side for side in cut if side is not None]
     parents = [side.parent for side in sides if side.parent is not None]
     if len(sides) < len(SIDES) or not parents or any(p.type != rule.parent for p in parents):
@@ -69,8 +69,8 @@ def _by_line(
         for side, piece in zip(sides, pieces, strict=True)
     ):
         return None
-    context = _context(sides, pieces, rule)
-    merged = merge(*(side.chunks for side in sides), sort_keys=SORT_KEYS, context=context)
+    terms = Merge.three_way(*(side.chunks for side in sides))
+    merged = merge(terms, order=Order(SORT_KEYS, *surroundings(sides, pieces, rule.items)))
     last = {side.chunks[-1].separated for side in sides if side.chunks}
     if merged is None or not merged.chunks or (len(last) > 1 and not rule.trailing):
         return None
@@ -81,14 +81,6 @@ def _by_line(
     return None if value is None else (value, f"lines/{kind}{order}")
 
 
-def _context(sides: Sequence[Chunked], pieces: Sequence[Piece], rule: Commutative) -> Context:
-    for side, piece in ((sides[1], pieces[1]), (sides[2], pieces[2])):
-        nodes = [chunk.node for chunk in side.chunks if chunk.node]
-        if nodes:
-            return Context(*neighbours(nodes[0], nodes[-1], rule.items, piece.source))
-    return Context()
-
-
 def _text(node: Node, source: bytes) -> bytes:
     return words(source[node.start_byte : node.end_byte])
 
@@ -97,7 +89,7 @@ def _in_line(language: Language, pieces: Sequence[Piece]) -> tuple[bytes, str] |
     """One statement on each side, the same but for the items of its list."""
     found = [_only_list(language, piece) for piece in pieces]
     base, ours, theirs = found
-    if base is None or ours is None or theirs is None or not base.head == ours.head == theirs.head:
+    if base is None or ours is None or theirs is None or base.frame != ours.frame:
         return None
     value = merge_listings(base, ours, theirs)
     return None if value is None else (value, "inline")
@@ -107,7 +99,11 @@ def _only_list(language: Language, piece: Piece) -> Listing | None:
     """The list of the one node that a piece consists of."""
     start = piece.start + len(piece.text) - len(piece.text.lstrip())
     node = piece.tree.root_node.descendant_for_byte_range(start, start + len(piece.text.strip()))
-    if node is None or node.start_byte != start or end_of(node, piece.source) != start + len(piece.text.strip()):
+    if (
+        node is None
+        or node.start_byte != start
+        or end_of(node, piece.source) != start + len(piece.text.strip())
+    ):
         return None
     if node.type in language.imports.statements:  # the imports generator's, with its own strata
         return None

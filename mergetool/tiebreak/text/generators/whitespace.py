@@ -1,4 +1,4 @@
-"""One side changed only white space: the other side's content, laid out as the first laid it out.
+"""One side changed only white space: the other side's content, moved along with its block.
 
 White space is compared away by tokens, so ``int a`` is not ``inta``. Where indentation is meaning
 (Python, YAML) it is part of what is compared, and only a uniform change of it, which moves a block

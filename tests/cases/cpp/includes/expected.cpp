@@ -1,0 +1,4 @@
+#include <a>
+#include <b>
+#include <c>
+#include <d>

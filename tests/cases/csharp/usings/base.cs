@@ -1,0 +1,3 @@
+using System;
+using A;
+using Z;

@@ -1,0 +1,5 @@
+using System;
+using System.Linq;
+using A;
+using B;
+using Z;

@@ -1,0 +1,8 @@
+package a
+
+import (
+	"fmt"
+	"os"
+
+	"x/y"
+)

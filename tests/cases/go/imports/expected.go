@@ -1,0 +1,10 @@
+package a
+
+import (
+	"fmt"
+	"io"
+	"log"
+	"os"
+
+	"x/y"
+)

@@ -1,0 +1,9 @@
+package a
+
+import (
+	"fmt"
+	"io"
+	"os"
+
+	"x/y"
+)

@@ -1,0 +1,9 @@
+package a
+
+import (
+	"fmt"
+	"log"
+	"os"
+
+	"x/y"
+)

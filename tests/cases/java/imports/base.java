@@ -1,0 +1,6 @@
+package x;
+
+import a.B;
+import a.F;
+
+class X {}

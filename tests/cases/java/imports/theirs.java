@@ -1,0 +1,7 @@
+package x;
+
+import a.B;
+import a.E;
+import a.F;
+
+class X {}

@@ -1,0 +1,3 @@
+import a.A;
+import a.Z;
+class X { B b; }

@@ -1,0 +1,4 @@
+import a.A;
+import b.B;
+import a.Z;
+class X { B b; }

@@ -1,0 +1,4 @@
+import os
+import re
+import sys
+x = 1

@@ -1,0 +1,6 @@
+import os
+import pathlib
+import pickle
+import re
+import sys
+x = 1

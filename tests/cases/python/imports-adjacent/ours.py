@@ -1,0 +1,5 @@
+import os
+import pathlib
+import re
+import sys
+x = 1

@@ -1,0 +1,5 @@
+import os
+import pickle
+import re
+import sys
+x = 1

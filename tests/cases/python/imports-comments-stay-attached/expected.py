@@ -1,0 +1,5 @@
+import a
+# for b
+import b  # noqa
+# for c
+import c

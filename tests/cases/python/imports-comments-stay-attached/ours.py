@@ -1,0 +1,3 @@
+import a
+# for b
+import b  # noqa

@@ -1,0 +1,3 @@
+import a
+# for c
+import c

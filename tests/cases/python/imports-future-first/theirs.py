@@ -1,0 +1,2 @@
+import abc
+import a

@@ -1,0 +1,3 @@
+import bb
+import b
+import c

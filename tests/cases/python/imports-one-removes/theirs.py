@@ -1,0 +1,4 @@
+import a
+import bb
+import b
+import c

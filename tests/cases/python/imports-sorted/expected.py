@@ -1,0 +1,12 @@
+import abc
+import json
+import os
+import sys
+
+x = json.dumps(1)
+
+# end
+
+
+class A(abc.ABC):
+    pass

@@ -1,0 +1,11 @@
+import abc
+import os
+import sys
+
+x = 1
+
+# end
+
+
+class A(abc.ABC):
+    pass

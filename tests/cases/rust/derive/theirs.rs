@@ -1,0 +1,2 @@
+#[derive(Clone, Eq)]
+struct A;

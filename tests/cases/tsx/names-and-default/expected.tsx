@@ -1,0 +1,1 @@
+import React, { a, b } from 'react';

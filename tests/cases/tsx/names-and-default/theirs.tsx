@@ -1,0 +1,1 @@
+import React, { b } from 'react';

@@ -1,0 +1,4 @@
+import {
+  a,
+  c,
+} from './x';

@@ -1,0 +1,6 @@
+import {
+  a,
+  b,
+  bb,
+  c,
+} from './x';

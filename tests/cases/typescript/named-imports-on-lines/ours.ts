@@ -1,0 +1,5 @@
+import {
+  a,
+  b,
+  c,
+} from './x';

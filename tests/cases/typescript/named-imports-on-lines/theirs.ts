@@ -1,0 +1,5 @@
+import {
+  a,
+  bb,
+  c,
+} from './x';

@@ -1,0 +1,1 @@
+import { a, c, d } from './x';
