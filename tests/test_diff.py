@@ -7,11 +7,11 @@ import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
-from conftest import GIT, git_version
 from hypothesis import given
 from hypothesis import strategies as st
-from test_line_merge import Case, letter_cases, source_cases
 
+from conftest import GIT, git_version
+from test_line_merge import Case, letter_cases, source_cases
 from tiebreak.text.diff import ALGORITHMS, Change, algorithm_of, diff
 from tiebreak.text.diffing import histogram
 from tiebreak.text.lines import split_lines
@@ -56,7 +56,7 @@ def test_changes_are_git_diffs(tmp_path: Path, name: str, *, indent: bool) -> No
 
 @pytest.mark.parametrize("name", NAMES)
 def test_long_searches_are_cut_short_as_in_git(tmp_path: Path, name: str) -> None:
-    rng = random.Random(5)
+    rng = random.Random(5)  # noqa: S311  (cases to try, no secrets)
     a, b = ([b"%d\n" % rng.randrange(90) for _ in range(1500)] for _ in range(2))
     case = Case(b"", b"".join(a), b"".join(b))
     expected = git_changes(tmp_path, case, f"--diff-algorithm={name}", "--no-indent-heuristic")

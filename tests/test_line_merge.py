@@ -8,10 +8,10 @@ import subprocess
 from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
-from conftest import GIT, Repo, git_version
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from conftest import GIT, Repo, git_version
 from tiebreak.text.diff import algorithm_of
 from tiebreak.text.lines import split_lines
 from tiebreak.text.markers import Labels, MarkedConflict, has_markers, parse_markers, render
@@ -144,7 +144,7 @@ def source_cases(count: int, seed: int) -> list[Case]:
     """Edits of real source files: the standard library's."""
     files = [split_lines(read(module)) for module in (itertools, random, pytest, subprocess)]
     files = [lines for lines in files if lines]
-    rng = random.Random(seed)
+    rng = random.Random(seed)  # noqa: S311  (cases to try, no secrets)
     made = []
     for _ in range(count):
         lines = rng.choice(files)
@@ -165,7 +165,7 @@ def read(module: object) -> bytes:
 
 def letter_cases(count: int, seed: int) -> list[Case]:
     """Edits of files of very few different lines, where most diffs are possible."""
-    rng = random.Random(seed)
+    rng = random.Random(seed)  # noqa: S311  (cases to try, no secrets)
     made = []
     for _ in range(count):
         letters = [b"%c\n" % c for c in b"abcdefgh"[: rng.randint(2, 8)]] + [b"\n"]
@@ -205,7 +205,9 @@ def test_a_resolved_conflict_leaves_the_others_as_git_writes_them() -> None:
         assert len(marked) == 3
         regions[marked[1]] = regions[marked[1]]._replace(result=b"solved\n")
         # What git writes when both sides have the resolution already.
-        agreed = [side.replace(was, b"solved\n") for side, was in ((ours, b"B\n"), (theirs, b"Y\n"))]
+        agreed = [
+            side.replace(was, b"solved\n") for side, was in ((ours, b"B\n"), (theirs, b"Y\n"))
+        ]
         expected = render(merge_lines(base, *agreed), style=style, labels=LABELS)
         assert render(regions, style=style, labels=LABELS) == expected
         assert expected.conflicts == 2
@@ -271,7 +273,11 @@ def test_reading_markers_gives_what_was_written(style: str) -> None:
     assert two.text.endswith(b">>>>>>>>> theirs\n")
 
 
-@given(st.lists(st.sampled_from([b"<<<<<<< a\n", b"||||||| b\n", b"=======\n", b">>>>>>> c\n", b"x\n"])))
+@given(
+    st.lists(
+        st.sampled_from([b"<<<<<<< a\n", b"||||||| b\n", b"=======\n", b">>>>>>> c\n", b"x\n"])
+    )
+)
 def test_markers_in_any_order_lose_nothing(lines: list[bytes]) -> None:
     parts = parse_markers(b"".join(lines))
     assert b"".join(p if isinstance(p, bytes) else p.text for p in parts) == b"".join(lines)
