@@ -10,6 +10,8 @@ from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tiebreak.text.document import Region
 
 _WORD = re.compile(rb"[\w\x80-\xff]+|[^\w\s\x80-\xff]")
@@ -34,7 +36,14 @@ def words(text: bytes) -> Counter[bytes]:
     return Counter(_WORD.findall(text))
 
 
-def word_edits(region: Region) -> tuple[WordEdit, WordEdit]:
-    """What ours and theirs did to base, word by word."""
-    base, ours, theirs = (words(text) for text in (region.base, region.ours, region.theirs))
+def atoms(text: bytes) -> Counter[bytes]:
+    """How often each run of anything but blanks occurs: ``1.0.0-rc4`` is one atom."""
+    return Counter(text.split())
+
+
+def word_edits(
+    region: Region, bag: Callable[[bytes], Counter[bytes]] = words
+) -> tuple[WordEdit, WordEdit]:
+    """What ours and theirs did to base, word by word (or atom by atom)."""
+    base, ours, theirs = (bag(text) for text in (region.base, region.ours, region.theirs))
     return WordEdit(ours - base, base - ours), WordEdit(theirs - base, base - theirs)

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-from tiebreak.text.checks import edits, markers
-
-if TYPE_CHECKING:
-    from tiebreak.conflict import Check
-    from tiebreak.text.document import Hunk
+from tiebreak.text.checks import duplicates, edits, markers, parses
 
 CHECKS: Final = (("edits", edits.check), ("markers", markers.check))
-LATE_CHECKS: Final[tuple[tuple[str, Check[Hunk, bytes]], ...]] = ()
+LATE_CHECKS: Final = (("parses", parses.check), ("duplicates", duplicates.check))
