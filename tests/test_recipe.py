@@ -146,6 +146,23 @@ def test_hostile_and_broken_files_are_one_line(source: bytes) -> None:
     assert str(caught.value).startswith(".tiebreak.toml")
 
 
+def test_a_hostile_pattern_takes_no_time() -> None:
+    """It comes with the merged tree. As a regular expression this would take years."""
+    stars = "*a" * 40 + "*b"
+    deep = "**/a/" * 20 + "b"
+    source = f"[policy.'{stars}']\nmost = 'leave'\n[policy.'{deep}']\nmost = 'leave'\n"
+    assert policy(source, "a" * 200).most == COMMIT
+    assert policy(source, "a/" * 200 + "c").most == COMMIT
+    assert policy(source, "a" * 200 + "b").most == LEAVE
+    assert policy(source, "a/" * 200 + "b").most == LEAVE
+
+
+def test_a_hostile_file_is_refused_in_no_time() -> None:
+    source = b"[policy]\n" + b"#commit\n" * 7000 + b"commit = 7\n"
+    with pytest.raises(RecipeError, match=r"^\.tiebreak\.toml: policy\.commit: expected a number"):
+        parse_recipe(source)
+
+
 def test_the_users_policy_comes_from_git_configuration() -> None:
     values = [("commit", "0.99"), ("most", "apply"), ("driver", "x"), ("most", "suggest")]
     assert policy_from_config(values) == Policy(commit=0.99, most=SUGGEST)

@@ -23,9 +23,10 @@ from tiebreak.errors import UsageError
 from tiebreak.policy import ACTIONS, COMMIT, LEAVE, Policy
 
 if TYPE_CHECKING:
-    import re
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Iterable, Mapping
     from typing import Any
+
+    from tiebreak.pattern import Pattern
 
 NAME: Final = ".tiebreak.toml"
 NOTHING: Final = Policy(most=LEAVE, provable=LEAVE)  # the careful policy: every conflict stays
@@ -33,6 +34,7 @@ UNLIMITED: Final = Policy(commit=0.0, apply=0.0, most=COMMIT, provable=COMMIT)
 
 _TABLES: Final = ("policy",)
 _LIMIT: Final = 64 * 1024  # bytes; the tree is not trusted, and a recipe is a page of text
+_TRIED: Final = 50  # lines that are tried as the one to complain of
 
 Setting = float | str
 
@@ -44,12 +46,12 @@ class RecipeError(UsageError):
 class Rule(NamedTuple):
     """Settings for the paths that match. The rule for all paths has no pattern."""
 
-    pattern: re.Pattern[str] | None
+    pattern: Pattern | None
     settings: Mapping[str, Setting]
 
     def applies(self, path: str) -> bool:
         """Whether the rule speaks of this path, relative to the top of the work tree."""
-        return self.pattern is None or self.pattern.match(path) is not None
+        return self.pattern is None or self.pattern.matches(path)
 
 
 class Recipe(NamedTuple):
@@ -176,7 +178,8 @@ def _place(text: str, keys: tuple[str, ...]) -> str:
     import tomllib
 
     lines = text.splitlines(keepends=True)
-    for number in range(1, len(lines) + 1):
+    naming = [number for number, line in enumerate(lines, start=1) if keys[-1] in line]
+    for number in naming[:_TRIED]:
         try:
             data: object = tomllib.loads("".join(lines[:number]))
         except tomllib.TOMLDecodeError:
@@ -198,61 +201,10 @@ def _dotted(keys: tuple[str, ...]) -> str:
     return ".".join(key if key.isidentifier() else f'"{key}"' for key in keys)
 
 
-def _compile(text: str, where: tuple[str, ...]) -> re.Pattern[str]:
-    import re
+def _compile(text: str, where: tuple[str, ...]) -> Pattern:
+    from tiebreak.pattern import parse_pattern
 
-    pattern = where[-1]
-    if not pattern.strip("/") or pattern.startswith("!"):
-        raise _error(text, where, "expected a pattern as in .gitignore, and no negation")
     try:
-        return re.compile(_regex(pattern), re.DOTALL)
-    except re.error as error:
-        raise _error(text, where, f"not a pattern as in .gitignore: {error}") from error
-
-
-def _regex(pattern: str) -> str:
-    """The regular expression of a gitignore pattern (gitignore(5), "PATTERN FORMAT").
-
-    A pattern that names a directory covers everything below it. One with a slash before its end is
-    anchored at the top of the work tree, any other matches at every depth.
-    """
-    import re
-
-    body = pattern.rstrip("/")
-    below = "/.+" if body != pattern else "(?:/.+)?"
-    anchored = "/" in body
-    parts = (
-        _TRANSLATED.get(match.lastgroup or "", _literal)(match[0])
-        for match in re.finditer(_GLOB, body.removeprefix("/"), re.DOTALL)
-    )
-    return ("" if anchored else "(?:.*/)?") + "".join(parts) + below + r"\Z"
-
-
-_GLOB: Final = (
-    r"(?P<any_depth>(?<![^/])\*\*/)|(?P<below>(?<=/)\*\*\Z)|(?P<stars>\*+)|(?P<one>\?)"
-    r"|(?P<set>\[[!^]?\]?[^\]]*\])|(?P<escaped>\\.)|(?P<plain>.)"
-)
-
-
-def _literal(text: str) -> str:
-    import re
-
-    return re.escape(text)
-
-
-def _set(text: str) -> str:
-    inside = text[1:-1].replace("\\", "\\\\").replace("[", "\\[")
-    negated = inside.startswith(("!", "^"))
-    inside = inside[1:] if negated else inside
-    inside = "\\" + inside if inside.startswith("]") else inside
-    return f"(?!/)[{'^' if negated else ''}{inside}]"
-
-
-_TRANSLATED: Final[dict[str, Callable[[str], str]]] = {
-    "any_depth": lambda _text: "(?:.*/)?",
-    "below": lambda _text: ".+",
-    "stars": lambda _text: "[^/]*",
-    "one": lambda _text: "[^/]",
-    "set": _set,
-    "escaped": lambda text: _literal(text[1:]),
-}
+        return parse_pattern(where[-1])
+    except ValueError as error:
+        raise _error(text, where, str(error)) from error
