@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     Key = Callable[[Node, bytes], bytes | None]  # a unit's identity, from its node and the source
 
 WORD: Final = re.compile(rb"[\w$\x80-\xff]+|[^\w$\s\x80-\xff]")
+NEAR_BYTES: Final = 2000  # where those are looked for
 NEAR: Final = 8  # units around a piece that tell whether the list is sorted
 
 
@@ -114,8 +115,16 @@ def level(piece: Piece, units: Collection[str]) -> Level | None:
 
 
 def _overlapping(node: Node, start: int, end: int) -> list[Node]:
-    # Not by `next_sibling`: tree-sitter 0.26 crashes there on some trees with errors.
-    return [c for c in node.children if c.start_byte < end and c.end_byte > start]
+    # A cursor finds the first of many children in C, and does not crash as `next_sibling` does
+    # (tree-sitter 0.26, on some trees with errors).
+    cursor = node.walk()
+    found: list[Node] = []
+    more = cursor.goto_first_child_for_byte(start) is not None
+    while more and cursor.node is not None and cursor.node.start_byte < end:
+        if cursor.node.end_byte > start:
+            found.append(cursor.node)
+        more = cursor.goto_next_sibling()
+    return found
 
 
 def chunks(piece: Piece, grammar: Grammar, key: Key) -> Chunked | None:
@@ -242,7 +251,9 @@ def neighbours(
     """The units right before `first` and right after `last`, at most `NEAR` each way, in order."""
     if first.parent is None:
         return [], []
-    around = first.parent.children
+    around = _overlapping(
+        first.parent, max(first.start_byte - NEAR_BYTES, 0), last.end_byte + NEAR_BYTES
+    )
     places = [child.start_byte for child in around]
     at, behind = places.index(first.start_byte), places.index(last.start_byte) + 1
     before = _run(around[max(at - 2 * NEAR, 0) : at][::-1], kinds)

@@ -6,6 +6,7 @@ it as often. Overloads, conditional definitions and the like are told apart by t
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from tiebreak.text.checks.placing import place
@@ -20,17 +21,20 @@ if TYPE_CHECKING:
     from tree_sitter import Node, Tree
 
     from tiebreak.conflict import Candidate
-    from tiebreak.text.document import Hunk
+    from tiebreak.text.document import Document, Hunk
     from tiebreak.text.language import Definition, Keyed, Language
+
+    Label = tuple[str, bytes, bytes]  # what it is, the kind of its scope, its name
 
 
 class Claim(NamedTuple):
-    """Something that must come once in its scope, and where it is."""
+    """Something that must come once in its scope, and where it is.
 
-    scope: int  # the id of the node it is in, good within one tree
-    label: tuple[
-        str, bytes, bytes
-    ]  # what it is, the kind of its scope, its name: good across trees
+    A scope is known by where it begins: around a hunk that is the same with any candidate in it.
+    """
+
+    scope: int
+    label: Label
     start: int
     end: int
 
@@ -46,40 +50,59 @@ def _twice(hunk: Hunk, value: bytes, fill: str) -> str | None:
     placed = place(hunk, value, fill)
     if placed is None or document.language is None:
         return None
-    for label, group in _groups(document.language, placed.source, placed.tree):
-        inside = any(c.start < placed.end and c.end > placed.start for c in group)
-        if inside and len(group) > _most(hunk, label):
+    span = (placed.start, placed.end)
+    inside = [
+        c for c in _claims(document.language, placed.source, placed.tree, span) if c.end > span[0]
+    ]
+    counts: dict[tuple[int, Label], int] = {}
+    for claim in inside:
+        if claim.start < placed.end:
+            counts[claim.scope, claim.label] = counts.get((claim.scope, claim.label), 0) + 1
+    around = _around(document, fill)
+    end = placed.start + len(hunk.region.side(fill))
+    for (scope, label), count in counts.items():
+        others = around.get((scope, label), ())
+        number = count + sum(c.end <= placed.start or c.start >= end for c in others)
+        if number > 1 and number > _most(document, label):
             what, _, name = label
-            return f"{what} {name.decode('utf-8', 'replace')} {len(group)} times"
+            return f"{what} {name.decode('utf-8', 'replace')} {number} times"
     return None
 
 
-def _most(hunk: Hunk, label: tuple[str, bytes, bytes]) -> int:
-    """How often a side has it."""
-    document = hunk.document
-    most = 1
-    for side in (OURS, THEIRS):
-        source = document.texts[side]
-        tree = document.tree(source)
-        if tree is not None and document.language is not None:
-            groups = _groups(document.language, source, tree)
-            most = max([most, *(len(group) for found, group in groups if found == label)])
+@lru_cache(maxsize=2)  # two sides
+def _around(document: Document, fill: str) -> dict[tuple[int, Label], list[Claim]]:
+    """What the file claims with a side in all its hunks."""
+    source = document.assemble({}, fill)
+    return _by_identity(document, source)
+
+
+def _by_identity(document: Document, source: bytes) -> dict[tuple[int, Label], list[Claim]]:
+    tree = document.tree(source)
+    groups: dict[tuple[int, Label], list[Claim]] = {}
+    if tree is not None and document.language is not None:
+        for claim in _claims(document.language, source, tree):
+            groups.setdefault((claim.scope, claim.label), []).append(claim)
+    return groups
+
+
+def _most(document: Document, label: Label) -> int:
+    """How often a side has it in one scope."""
+    return max(_repeated(document, side).get(label, 1) for side in (OURS, THEIRS))
+
+
+@lru_cache(maxsize=2)
+def _repeated(document: Document, side: str) -> dict[Label, int]:
+    most: dict[Label, int] = {}
+    for (_, label), group in _by_identity(document, document.texts[side]).items():
+        most[label] = max(most.get(label, 0), len(group))
     return most
 
 
-Groups = list[tuple[tuple[str, bytes, bytes], list[Claim]]]
-
-
-def _groups(language: Language, source: bytes, tree: Tree) -> Groups:
-    """Claims that come more than once."""
-    by_identity: dict[tuple[int, tuple[str, bytes, bytes]], list[Claim]] = {}
-    for claim in _claims(language, source, tree):
-        by_identity.setdefault((claim.scope, claim.label), []).append(claim)
-    return [(label, group) for (_, label), group in by_identity.items() if len(group) > 1]
-
-
-def _claims(language: Language, source: bytes, tree: Tree) -> Iterator[Claim]:
-    nodes = _nodes(language, tree)
+def _claims(
+    language: Language, source: bytes, tree: Tree, span: tuple[int, int] | None = None
+) -> Iterator[Claim]:
+    """What a file claims, or only what touches `span`."""
+    nodes = _nodes(language, tree, span)
     for kind in language.imports.statements:
         for node in nodes.get(kind, ()):
             yield from _imports(language, source, node)
@@ -93,7 +116,7 @@ def _claims(language: Language, source: bytes, tree: Tree) -> Iterator[Claim]:
                 yield from _defined(language, definition, number, source, node)
 
 
-def _nodes(language: Language, tree: Tree) -> dict[str, list[Node]]:
+def _nodes(language: Language, tree: Tree, span: tuple[int, int] | None) -> dict[str, list[Node]]:
     """The nodes of every kind of interest, found by one query: walking a tree is slow here."""
     from tree_sitter import Query, QueryCursor
 
@@ -104,7 +127,10 @@ def _nodes(language: Language, tree: Tree) -> dict[str, list[Node]]:
     if not kinds or grammar is None:
         return {}
     query = Query(grammar, "\n".join(f"({kind}) @{kind}" for kind in sorted(kinds)))
-    return QueryCursor(query).captures(tree.root_node)
+    cursor = QueryCursor(query)
+    if span is not None:
+        cursor.set_byte_range(*span)
+    return cursor.captures(tree.root_node)
 
 
 def _scope(language: Language, node: Node) -> Node | None:
@@ -129,7 +155,7 @@ def _imports(language: Language, source: bytes, node: Node) -> Iterator[Claim]:
     names = [words(source[i.start_byte : i.end_byte]) for i in items] or [b""]
     for name in names:
         label = ("imports", scope.type.encode(), b" ".join([head, name]).strip())
-        yield Claim(scope.id, label, node.start_byte, node.end_byte)
+        yield Claim(scope.start_byte, label, node.start_byte, node.end_byte)
 
 
 def _keys(rule: Keyed, source: bytes, nodes: Sequence[Node]) -> Iterator[Claim]:
@@ -140,7 +166,7 @@ def _keys(rule: Keyed, source: bytes, nodes: Sequence[Node]) -> Iterator[Claim]:
         name = _name(node, rule.key, source)
         if name is not None:
             label = ("has key", parent.type.encode(), name.strip(b"\"'"))
-            yield Claim(parent.id, label, node.start_byte, node.end_byte)
+            yield Claim(parent.start_byte, label, node.start_byte, node.end_byte)
 
 
 def _defined(
@@ -155,7 +181,7 @@ def _defined(
     if rule.within and (node.parent is None or node.parent.type not in rule.within):
         return
     apart = b"%d %s" % (number, scope.type.encode()) + _signature(rule, source, node)
-    yield Claim(scope.id, ("defines", apart, name), node.start_byte, node.end_byte)
+    yield Claim(scope.start_byte, ("defines", apart, name), node.start_byte, node.end_byte)
 
 
 def _name(node: Node, path: Sequence[str], source: bytes) -> bytes | None:

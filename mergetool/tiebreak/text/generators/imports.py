@@ -8,6 +8,8 @@ and choose other orders, so nothing here is provable: every case is measured by 
 from __future__ import annotations
 
 import re
+from collections import Counter
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from tiebreak.conflict import Candidate
@@ -32,7 +34,7 @@ if TYPE_CHECKING:
 
     from tree_sitter import Node
 
-    from tiebreak.text.document import Hunk
+    from tiebreak.text.document import Document, Hunk, Region
     from tiebreak.text.language import Language
     from tiebreak.text.ordering import Merged
     from tiebreak.text.structure import Piece
@@ -60,7 +62,8 @@ class _Imports:
     """One hunk of imports: three pieces and what they share."""
 
     def __init__(self, hunk: Hunk, language: Language, pieces: Sequence[Piece]) -> None:
-        self.outside = _outside(hunk)
+        self.outside = _outside(hunk.document)
+        self.region = hunk.region
         self.language = language
         self.rules = language.imports
         self.pieces = pieces
@@ -163,25 +166,26 @@ class _Imports:
         names = [{n for c in s.chunks for n in _local_names(c)} for s in sides]
         final = {n for c in merged.chunks for n in _local_names(c)}
         added, gone = final - names[0], set().union(*names) - final
-        sure, perhaps = self.outside.words, self.outside.open_words
-        return added <= sure and not gone & (sure | perhaps)
+        sure = self.outside.words
+        own = _open_words(self.region)
+        perhaps = {name for name in gone if self.outside.open_words[name] > (name in own)}
+        return added <= sure and not gone & sure and not perhaps
 
 
 class Outside(NamedTuple):
-    """The rest of the file: the words that are merged, those still open, and its imports."""
+    """The file around its hunks: merged words and imports, and the words still open."""
 
     words: set[bytes]
-    open_words: set[bytes]
     imports: set[bytes]
+    open_words: Counter[bytes]  # in how many hunks each is
 
 
-def _outside(hunk: Hunk) -> Outside:
-    found = Outside(set(), set(), set())
-    for index, region in enumerate(hunk.document.regions):
-        if index == hunk.index:
-            continue
+@lru_cache(maxsize=1)  # a file's hunks are asked for one after the other
+def _outside(document: Document) -> Outside:
+    found = Outside(set(), set(), Counter())
+    for region in document.regions:
         if region.result is None:
-            found.open_words.update(NAMES.findall(region.ours), NAMES.findall(region.theirs))
+            found.open_words.update(_open_words(region))
             continue
         for line in region.result.splitlines():
             if KEYWORDS.match(line):
@@ -189,6 +193,10 @@ def _outside(hunk: Hunk) -> Outside:
             else:
                 found.words.update(NAMES.findall(line))
     return found
+
+
+def _open_words(region: Region) -> set[bytes]:
+    return {*NAMES.findall(region.ours), *NAMES.findall(region.theirs)}
 
 
 def _repeated(side: Chunked) -> set[bytes]:
