@@ -465,6 +465,26 @@ def test_the_number_of_git_processes_does_not_grow_with_the_files(
     assert log.read_text().count("\n") == one
 
 
+def test_nothing_is_written_through_a_link(bold: Repo, tmp_path: Path) -> None:
+    conflict(bold, "sub/a.txt")
+    (bold.path / "sub").rename(tmp_path / "outside")
+    (bold.path / "sub").symlink_to(tmp_path / "outside")
+    assert outcomes(bold)["sub/a.txt"]["why"] == "not in the work tree as a file"
+    assert (tmp_path / "outside" / "a.txt").read_text() == MARKED
+
+
+def test_a_locked_index_is_said(bold: Repo) -> None:
+    conflict(bold)
+    bold.write({".git/index.lock": ""})
+    done = bold.tiebreak("solve")
+    assert done.returncode == 2
+    assert done.stderr.startswith(b"tiebreak: resolved and written, but not staged")
+    assert bold.read("a.txt").decode() == BOTH
+    (bold.path / ".git" / "index.lock").unlink()
+    assert bold.tiebreak("undo", "a.txt").returncode == 0
+    assert bold.read("a.txt").decode() == MARKED
+
+
 def test_a_file_that_takes_too_long_is_left(bold: Repo) -> None:
     bold.git("config", "tiebreak.timeout", "0.000001")
     conflict(bold)

@@ -154,6 +154,18 @@ def test_a_file_that_is_gone_is_refused(merged: Repo) -> None:
     assert merged.read("a.txt").decode() == MARKED
 
 
+def test_a_folder_that_is_gone_or_a_link(bold: Repo, tmp_path: Path) -> None:
+    bold.diverge({"sub/a.txt": BASE}, {"sub/a.txt": OURS}, {"sub/a.txt": THEIRS})
+    bold.git("merge", "-q", "--no-edit", "other")
+    (bold.path / "sub").rename(tmp_path / "outside")
+    (bold.path / "sub").symlink_to(tmp_path / "outside")
+    assert "is a symbolic link" in undo(bold, "--force", "sub/a.txt", status=2)
+    assert (tmp_path / "outside" / "a.txt").read_text() == BOTH
+    (bold.path / "sub").unlink()
+    undo(bold, "--force", "sub/a.txt")
+    assert bold.read("sub/a.txt").decode() == MARKED
+
+
 def test_twice_is_refused(merged: Repo) -> None:
     undo(merged, "a.txt")
     assert "was undone already" in undo(merged, "a.txt", status=2)

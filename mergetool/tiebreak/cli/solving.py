@@ -11,11 +11,11 @@ import signal
 from collections import Counter
 from typing import TYPE_CHECKING, Final, NamedTuple, NoReturn
 
-from tiebreak.errors import InputError
+from tiebreak.errors import GitError, InputError
 from tiebreak.git import settings
 from tiebreak.git.repository import config_section, git_version
 from tiebreak.git.stages import object_sizes, read_objects, stage, unmerged
-from tiebreak.git.worktree import attributes, read_file, write_file
+from tiebreak.git.worktree import attributes, beyond_link, read_file, write_file
 from tiebreak.journal import Journal, JournalError, Texts, text_entry
 from tiebreak.policy import APPLY, SUGGEST
 from tiebreak.recipe import NAME, load_recipe, parse_recipe
@@ -112,8 +112,16 @@ def solve(
     ]
     if not dry_run:
         plans = [_carry_out(plan, journal, top) for plan in plans]
-        stage([plan.outcome.path for plan in plans if plan.outcome.status == RESOLVED], top)
+        _stage([plan.outcome.path for plan in plans if plan.outcome.status == RESOLVED], top)
     return [plan.outcome for plan in plans]
+
+
+def _stage(paths: Sequence[str], top: str) -> None:
+    try:
+        stage(paths, top)
+    except GitError as error:
+        msg = f"resolved and written, but not staged (git add does that): {error}"
+        raise GitError(msg) from error
 
 
 def _read(conflicts: Sequence[Unmerged], top: str) -> list[_Sources | Outcome]:
@@ -209,7 +217,7 @@ def _plan_in_time(sources: _Sources, journal: Journal, top: str) -> _Plan:
 def _plan(sources: _Sources, journal: Journal, top: str) -> _Plan:
     """Merge one file, find its conflicts in the work tree, and decide what to do with it."""
     before = read_file(os.path.join(top, sources.path))
-    if before is None:
+    if before is None or beyond_link(sources.path, top):
         return _Plan(Outcome(sources.path, LEFT, "not in the work tree as a file"))
     form = _form(before, sources)
     merge, found, how = _closest(form.text, sources)

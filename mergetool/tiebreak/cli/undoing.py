@@ -20,7 +20,13 @@ from tiebreak.git.stages import (
     unstage,
     write_blob,
 )
-from tiebreak.git.worktree import read_file, repository_form, work_tree_form, write_file
+from tiebreak.git.worktree import (
+    beyond_link,
+    read_file,
+    repository_form,
+    work_tree_form,
+    write_file,
+)
 from tiebreak.journal import TEXT
 
 if TYPE_CHECKING:
@@ -56,6 +62,8 @@ def undo(entry: Entry, journal: Journal, repository: Repository, *, force: bool)
         raise InputError(msg)
     if entry.kind != TEXT:
         return Undone(entry.path, f"it is of kind {entry.kind!r}, which cannot be undone yet")
+    if beyond_link(entry.path, top):
+        return Undone(entry.path, "a folder on the way to it is a symbolic link")
     if entry.undone and not force:
         return Undone(entry.path, "was undone already")
     texts = journal.texts(entry)

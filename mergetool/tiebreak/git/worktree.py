@@ -47,6 +47,12 @@ def _attributes(found: dict[str, str]) -> Attributes:
     )
 
 
+def beyond_link(path: str, top: str) -> bool:
+    """Whether a folder on the way to a path is a symbolic link: git never writes through one."""
+    folder = os.path.dirname(os.path.join(os.path.realpath(top), path))
+    return os.path.realpath(folder) != folder
+
+
 def read_file(path: str) -> bytes | None:
     """The bytes of a regular file; None when there is none (a link is none)."""
     try:
@@ -67,6 +73,7 @@ def write_file(path: str, content: bytes, *, instead_of: bytes | None) -> None:
     Raises `InputError` when someone changed it in between; nothing is written then.
     """
     folder, name = os.path.split(path)
+    os.makedirs(folder, exist_ok=True)
     handle, temporary = tempfile.mkstemp(prefix=f".{name[:32]}.", dir=folder)
     try:
         with open(handle, "wb") as file:
