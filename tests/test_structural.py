@@ -94,6 +94,7 @@ PROOFS = [
     ("a.json", '{\n "z": 1\n}\n', '{\n "z": 1,\n "c": 2\n}\n', '{\n "z": 1,\n "b": 3\n}\n', False),
     ("a.json", '{\n "a": 1.0\n}\n', '{\n "a": 2.0\n}\n', '{\n "a": 1.0,\n "b": 3.0\n}\n', False),
     ("a.py", "a\n", "a = 1\n", "a=1\n", True),
+    ("a.ts", "f(a);\ng();\n", "f( a );\ng( );\n", "", True),
     ("a.py", "x\n", "import b\nx\n", "import c\nx\n", False),
 ]
 

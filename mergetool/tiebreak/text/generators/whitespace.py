@@ -70,7 +70,8 @@ def _one_side(hunk: Hunk, side: str, other: str, *, same: bool) -> Iterator[Cand
         yield Candidate(moved, NAME, why, f"{NAME}/indent")
     elif same:
         why = f"{side} changed only white space"
-        yield Candidate(edited, NAME, why, f"{NAME}/{_kind(base, laid_out, edited)}")
+        kind = _kind(base, laid_out, edited)
+        yield Candidate(edited, NAME, why, f"{NAME}/{kind}", provable=kind == "deleted")
 
 
 def _kind(base: bytes, laid_out: bytes, edited: bytes) -> str:
