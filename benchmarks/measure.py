@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from tiebreak.text.document import Hunk
     from tiebreak.text.language import Language
 
+CHECKED = 5  # candidates of a hunk that go through the costly checks, which parse the file
 OTHER = "(other)"  # files of no language that tiebreak knows
 
 
@@ -142,11 +143,11 @@ def record(
 def _candidates(resolution: Resolution[bytes], wanted: bytes | None) -> Iterator[CandidateRecord]:
     """All candidates, best first, the vetoed ones last.
 
-    The pipeline runs the costly checks down to the first candidate that passes; to measure every
-    stratum on what would survive, they are run on the rest here.
+    The pipeline runs the costly checks down to the first candidate that passes; to measure strata
+    on what would survive, they are run here on the next ones too.
     """
     for place, ranked in enumerate(resolution.ranked):
-        veto = _late_veto(resolution, ranked.candidate) if place else ""
+        veto = _late_veto(resolution, ranked.candidate) if 0 < place < CHECKED else ""
         yield _candidate(ranked.candidate, wanted, ranked, veto)
     for rejected in resolution.rejected:
         yield _candidate(rejected.candidate, wanted, None, rejected.veto.check)
