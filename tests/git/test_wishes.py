@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from situations import HARD, SOFT, eager, merge, outcome
+from situations import HARD, PAD, SOFT, eager, merge, outcome
 
 if TYPE_CHECKING:
     from conftest import Repo
@@ -126,3 +126,34 @@ def test_applied_is_left_for_review(installed: Repo) -> None:
     assert installed.unmerged() == ["a.py"]
     assert installed.read("a.py").decode() == SOFT.merged
     assert b"1 of 1 hunk resolved, left unmerged for review (tiebreak review)" in done.stderr
+
+
+def test_conflicts_are_cut_as_git_merge_cuts_them(installed: Repo, twin: Repo) -> None:
+    """`git merge` keeps two apart that `git merge-file` joins over lines without letters."""
+    braces = "}\n" * 5
+    for repo in (installed, twin):
+        base, ours, theirs = (f"{PAD}a{n}\n{braces}b{n}\n{PAD}" for n in range(3))
+        repo.diverge({"a.txt": base}, {"a.txt": ours}, {"a.txt": theirs})
+        repo.try_git("merge", "other")
+    assert twin.read("a.txt").count(b"<<<<<<<") == 2
+    assert outcome(installed) == outcome(twin)
+
+
+def package(version: int, *needs: str) -> str:
+    """A JSON file with a value in conflict, and far from it a set of entries."""
+    between = "".join(f'  "k{n}": {n},\n' for n in range(9))
+    entries = ",\n".join(f'    "{need}": 1' for need in needs)
+    return f'{{\n  "version": {version},\n{between}  "needs": {{\n{entries}\n  }}\n}}\n'
+
+
+def test_some_resolved_some_left(installed: Repo) -> None:
+    """The hunk that stays is written as git writes it; what is provable is no conflict any more."""
+    ours, theirs = package(2, "a", "b"), package(3, "a", "c")
+    installed.diverge({"p.json": package(1, "a")}, {"p.json": ours}, {"p.json": theirs})
+    done = installed.try_git("merge", "other")
+    sides = ('  "version": 2,\n', '  "version": 3,\n')
+    conflict = "<<<<<<< HEAD\n{}=======\n{}>>>>>>> other\n".format(*sides)
+    expected = package(2, "a", "b", "c").replace(sides[0], conflict)
+    assert installed.read("p.json").decode() == expected
+    assert installed.unmerged() == ["p.json"]
+    assert b"tiebreak: p.json: 1 of 2 hunks resolved (tiebreak review)" in done.stderr

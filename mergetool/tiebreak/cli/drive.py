@@ -97,8 +97,8 @@ def _merge(request: Request, context: Context) -> int:
     outcome = merge_text(request.path, base, ours, theirs, how)
     resolved = sum(r.action in {APPLY, COMMIT} for r in outcome.resolutions)
     status = UNRESOLVED if outcome.unmerged else RESOLVED
-    if not resolved and status == UNRESOLVED and how.style == settings.style(context.config):
-        return UNRESOLVED
+    if not resolved and status == UNRESOLVED and outcome.text == _read(request.target):
+        return UNRESOLVED  # else `git merge` would have cut the conflict otherwise than merge-file
     _stage(request, outcome.text)
     if not _awaited(request):
         _withdraw(request)
