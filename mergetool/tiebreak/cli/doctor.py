@@ -12,10 +12,13 @@ def command() -> int:
     Exits with 1 when something needs mending. Git itself says nothing of a driver that it cannot
     find or that no attribute selects; it merges by lines.
     """
+    from tiebreak.cli.patterns import default_patterns
     from tiebreak.errors import CONFLICTS, OK
     from tiebreak.git.doctor import examine
+    from tiebreak.text.language import language_for
 
-    findings = examine()
+    samples = [pattern.replace("*", "sample") for pattern in default_patterns()]
+    findings = examine(samples, lambda path: language_for(path) is not None)
     for finding in findings:
         click.echo(f"{'problem' if finding.fix else 'ok'}: {finding.what}")
         if finding.fix:

@@ -23,12 +23,13 @@ def command(scope: str, first: str | None, more: tuple[str, ...]) -> None:
     Writes git configuration and lines of an attributes file outside the work tree; nothing is
     committed. Running it again changes nothing. `tiebreak uninstall` takes it back.
     """
+    from tiebreak.cli.patterns import default_patterns
     from tiebreak.errors import UsageError
     from tiebreak.git.install import install, registration
 
     if more and first is None:
         msg = f"unexpected argument {more[0]!r}; patterns follow --attributes"
         raise UsageError(msg)
-    patterns = (first, *more) if first is not None else ()
+    patterns = (first, *more) if first is not None else default_patterns()
     for line in install(registration(scope, patterns)):
         click.echo(line)

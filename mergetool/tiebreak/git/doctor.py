@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from tiebreak.errors import InputError, TiebreakError
 from tiebreak.git import settings
 from tiebreak.git.command import git
-from tiebreak.git.install import DRIVER, SECTION, default_patterns, driver_command, launcher_path
+from tiebreak.git.install import DRIVER, SECTION, driver_command, launcher_path
 from tiebreak.git.repository import Repository, config, config_section, find_repository, git_version
 
 if TYPE_CHECKING:
@@ -35,7 +35,10 @@ class Finding(NamedTuple):
 
 
 class Setup(NamedTuple):
-    """What the checks look at. `repository` is None outside one; `scope` where it is registered."""
+    """What the checks look at. `repository` is None outside one; `scope` where it is registered.
+
+    `samples` are names of files that tiebreak is for, `is_source` says so of any path.
+    """
 
     version: tuple[int, int]
     repository: Repository | None
@@ -43,24 +46,26 @@ class Setup(NamedTuple):
     scope: str
     launcher: str
     python: str
+    samples: Sequence[str]
+    is_source: Callable[[str], bool]
 
 
-def examine() -> list[Finding]:
+def examine(samples: Sequence[str], is_source: Callable[[str], bool]) -> list[Finding]:
     """Run every check, in the order in which one would mend things."""
-    setup = _look()
+    setup = _look(samples, is_source)
     return [finding for check in CHECKS for finding in check(setup)]
 
 
-def _look() -> Setup:
+def _look(samples: Sequence[str], is_source: Callable[[str], bool]) -> Setup:
     try:
         repository: Repository | None = find_repository()
     except InputError:
         repository = None
     command = config(f"{SECTION}.driver")
     asked = git("config", "--show-scope", "--get", f"{SECTION}.driver", accept=(0, 1))
-    launcher, python = _paths(command or "")
+    scope = asked.line.partition("\t")[0]
     return Setup(
-        git_version(), repository, command, asked.line.partition("\t")[0], launcher, python
+        git_version(), repository, command, scope, *_paths(command or ""), samples, is_source
     )
 
 
@@ -198,11 +203,10 @@ def _check_attributes(setup: Setup) -> Iterator[Finding]:
     """Which driver git would choose for the tracked files of known languages."""
     if setup.repository is None:
         return
-    known = [path for path in _tracked(setup.repository) if _has_language(path)]
-    samples = [pattern.replace("*", "sample") for pattern in default_patterns()]
+    known = [path for path in _tracked(setup.repository) if setup.is_source(path)]
     default = config("merge.default") or "text"
     by_driver: dict[str, list[str]] = {}
-    for path, value in _merge_attributes(known or samples):
+    for path, value in _merge_attributes(known or setup.samples):
         by_driver.setdefault(default if value == "unspecified" else value, []).append(path)
     ours = by_driver.pop(DRIVER, [])
     if not ours:
@@ -268,12 +272,6 @@ def _tracked(repository: Repository) -> list[str]:
     if repository.top is None:
         return []
     return git("ls-files", "-z", cwd=repository.top).paths
-
-
-def _has_language(path: str) -> bool:
-    from tiebreak.text.language import language_for
-
-    return language_for(path) is not None
 
 
 def _merge_attributes(paths: Sequence[str]) -> Iterator[tuple[str, str]]:

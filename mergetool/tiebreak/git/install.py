@@ -75,23 +75,15 @@ def _quoted(path: str) -> str:
     return "'" + path.replace("'", "'\\''").replace("%", "%%") + "'"
 
 
-def default_patterns() -> list[str]:
-    """Attribute patterns for every language that tiebreak knows."""
-    from tiebreak.text.language_table import EXTENSIONS, FILE_NAMES
-
-    patterns = {f"*{extension}" for extension in EXTENSIONS} | set(FILE_NAMES)
-    return sorted(patterns, key=lambda pattern: (pattern.lower(), pattern))
-
-
-def registration(scope: str, patterns: Sequence[str] = ()) -> Registration:
-    """What `install` will write in a scope; for `patterns`, or for every known language."""
+def registration(scope: str, patterns: Sequence[str]) -> Registration:
+    """What `install` will write in a scope, for the files that match `patterns`."""
     settings = (
         (f"{SECTION}.name", _NAME),
         (f"{SECTION}.driver", driver_command(launcher_path(), sys.executable)),
         # The merge of merge bases is shown to nobody, and a conflict must stay one there.
         (f"{SECTION}.recursive", "text"),
     )
-    lines = tuple(f"{_attribute(p)} merge={DRIVER}" for p in patterns or default_patterns())
+    lines = tuple(f"{_attribute(p)} merge={DRIVER}" for p in patterns)
     return Registration(scope, settings, attributes_file(scope), lines)
 
 
