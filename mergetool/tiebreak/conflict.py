@@ -142,8 +142,8 @@ class Toolbox(NamedTuple, Generic[C, T]):
     """What one domain brings to the pipeline, as data.
 
     `generators` and `checks` are tables of ``(name, function)``. `checks` look at a candidate alone
-    and run on all; `late_checks` are costly (they parse the file) and run in the order of rank only
-    until one candidate passes.
+    and run on all; `late_checks` are costly (they parse the file) and run in the order of rank, on
+    what the policy would use, until one candidate passes.
     """
 
     generators: Sequence[tuple[str, Generator[C, T]]]

@@ -17,6 +17,7 @@ APPLY: Final = "apply"  # the result is written, the file stays unmerged for rev
 SUGGEST: Final = "suggest"  # the conflict stays; candidates are offered
 LEAVE: Final = "leave"  # the conflict stays, and nothing is offered
 
+USED: Final = frozenset({APPLY, COMMIT})  # the candidate's text is written
 ACTIONS: Final = (LEAVE, SUGGEST, APPLY, COMMIT)  # from the most careful to the least
 
 

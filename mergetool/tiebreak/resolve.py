@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypeVar
 
 from tiebreak.conflict import Candidate, Conflict, Ranked, Rejected, Resolution, Veto
-from tiebreak.policy import APPLY, COMMIT, LEAVE, SUGGEST, Policy
+from tiebreak.policy import LEAVE, SUGGEST, USED, Policy
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,7 +23,8 @@ C = TypeVar("C", bound="Conflict[object]")
 def resolve(conflict: C, toolbox: Toolbox[C, T], policy: Policy) -> Resolution[T]:
     """Rank a conflict's candidates and decide what the policy allows to be done.
 
-    The best-ranked candidate that survives every check decides. A candidate that drops an edit and
+    The best-ranked candidate that survives every check decides; late checks are run only on what
+    would be used. A candidate that drops an edit and
     is not measured to reach `policy.commit` is never applied, whatever `policy.apply` says.
     """
     proposed = _distinct([c for _, generate in toolbox.generators for c in generate(conflict)])
@@ -34,15 +35,13 @@ def resolve(conflict: C, toolbox: Toolbox[C, T], policy: Policy) -> Resolution[T
         key=lambda r: (r.judgement.provable, r.judgement.lower, r.judgement.probability),
         reverse=True,
     )
-    while ranked:
-        best = ranked[0]
-        veto = _first_veto(conflict, best.candidate, toolbox.late_checks)
+    while ranked and _decide(ranked[0], policy) in USED:
+        veto = _first_veto(conflict, ranked[0].candidate, toolbox.late_checks)
         if veto is None:
             break
-        rejected.append(Rejected(best.candidate, veto))
-        ranked.pop(0)
+        rejected.append(Rejected(ranked.pop(0).candidate, veto))
     action = _decide(ranked[0], policy) if ranked else LEAVE
-    chosen = ranked[0] if action in {APPLY, COMMIT} else None
+    chosen = ranked[0] if action in USED else None
     return Resolution(conflict, action, chosen, tuple(ranked), tuple(rejected))
 
 
@@ -83,4 +82,4 @@ def _first_veto(
 def _decide(best: Ranked[T], policy: Policy) -> str:
     action = policy.action(best.judgement)
     careful = best.candidate.drops and best.judgement.lower < policy.commit
-    return SUGGEST if careful and action in {APPLY, COMMIT} else action
+    return SUGGEST if careful and action in USED else action

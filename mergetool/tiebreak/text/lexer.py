@@ -45,7 +45,8 @@ _SPLIT = re.compile(_BLANK + rb"|[^ \t\f\v\r\n]++")
 _PIECE = re.compile(
     _BLANK + rb"|[A-Z]+(?![a-z\x80-\xff])|[A-Z]?[a-z\x80-\xff]++|[0-9]++|" + _SIGN + b"|" + _ANY
 )
-_LONG = (b'"', b"'", b"`", b"//", b"/*", b"#")
+_COMMENT_STARTS = (b"//", b"/*", b"#")
+_LONG = (b'"', b"'", b"`", *_COMMENT_STARTS)
 _BLANKS = b" \t\f\v\r\n"
 
 
@@ -79,6 +80,20 @@ def tokenise_leaves(tree: Tree, source: bytes, span: tuple[int, int], how: str) 
     if position < end:
         tokens += _split_long(_TOKEN.findall(source[position:end]))
     return attach_blanks(tokens) if how == CODE else tokens
+
+
+def solid_tokens(text: bytes) -> list[bytes]:
+    """The tokens of `text` without the blanks between them; a string is one token, blanks and all.
+
+    What is left out is layout: in most languages texts with the same solid tokens mean the same.
+    """
+    solid: list[bytes] = []
+    for token in _TOKEN.findall(text):
+        if token.startswith(_COMMENT_STARTS):
+            solid += token.split()
+        elif token[0] not in _BLANKS:
+            solid.append(token)
+    return solid
 
 
 def key(token: bytes, how: str) -> bytes:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from tiebreak.conflict import Candidate
 from tiebreak.text.document import BASE, OURS, THEIRS
-from tiebreak.text.lexer import CODE, tokenise
+from tiebreak.text.lexer import solid_tokens
 from tiebreak.text.lines import split_lines
 
 if TYPE_CHECKING:
@@ -54,7 +54,8 @@ def generate(hunk: Hunk) -> Iterator[Candidate[bytes]]:
     base, ours, theirs = (_content(hunk.region.side(s), language) for s in (BASE, OURS, THEIRS))
     if ours == theirs:
         why = "the sides differ only in white space"
-        yield Candidate(hunk.region.ours, NAME, why, f"{NAME}/both", provable=True)
+        proof = _is_layout(hunk.region.ours)
+        yield Candidate(hunk.region.ours, NAME, why, f"{NAME}/both", provable=proof)
     else:
         yield from _one_side(hunk, OURS, THEIRS, same=ours == base)
         yield from _one_side(hunk, THEIRS, OURS, same=theirs == base)
@@ -67,11 +68,20 @@ def _one_side(hunk: Hunk, side: str, other: str, *, same: bool) -> Iterator[Cand
     moved = reindent.apply(edited) if reindent else None
     if moved is not None and edited:
         why = f"{side} only changed the indentation, {other} edited"
-        yield Candidate(moved, NAME, why, f"{NAME}/indent")
+        yield Candidate(moved, NAME, why, f"{NAME}/indent", provable=_is_layout(base))
     elif same:
         why = f"{side} changed only white space"
         kind = _kind(base, laid_out, edited)
-        yield Candidate(edited, NAME, why, f"{NAME}/{kind}", provable=kind == "deleted")
+        yield Candidate(edited, NAME, why, f"{NAME}/{kind}", provable=_proves(kind, base))
+
+
+def _proves(kind: str, base: bytes) -> bool:
+    return kind != "blank" and _is_layout(base)
+
+
+def _is_layout(text: bytes) -> bool:
+    """Whether no string of several lines is here, in which blanks would be content."""
+    return not any(quote in text for quote in (b'"""', b"'''", b"`"))
 
 
 def _kind(base: bytes, laid_out: bytes, edited: bytes) -> str:
@@ -89,16 +99,12 @@ def _lines_of(text: bytes) -> list[bytes]:
 def _content(text: bytes, language: Language | None) -> list[bytes]:
     """What is compared: tokens, and where indentation is meaning each line's indentation."""
     if language is not None and not language.indentation:
-        return _tokens(text, language)
+        return solid_tokens(text)
     content: list[bytes] = []
     for line in split_lines(text):
         if line.strip():
-            content += [b"\n" + _indent(line), *_tokens(line, language)]
+            content += [b"\n" + _indent(line), *solid_tokens(line)]
     return content
-
-
-def _tokens(text: bytes, language: Language | None) -> list[bytes]:
-    return [token for raw in tokenise(text, language, CODE) if (token := raw.strip())]
 
 
 def _indent(line: bytes) -> bytes:
