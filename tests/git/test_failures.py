@@ -280,7 +280,7 @@ def test_nonsense_setting_is_named(timeout: str, installed: Repo) -> None:
     assert installed.unmerged() == ["a.py"]
 
 
-def test_environment_has_no_python_at_all(installed: Repo, twin: Repo) -> None:
+def test_environment_has_no_python_at_all(installed: Repo) -> None:
     """The registration is by absolute path: a PATH with nothing but git and sh does."""
     eager(installed)
     tools = Path(installed.path.parent, "bin")
@@ -288,7 +288,29 @@ def test_environment_has_no_python_at_all(installed: Repo, twin: Repo) -> None:
     for tool in ("git", "sh", "cp", "mv", "rm", "env", "sed"):
         (tools / tool).symlink_to(shutil.which(tool) or tool)
     installed.env["PATH"] = str(tools)
-    del twin
     done = merge(installed, SOFT)
     assert done.returncode == 0, done.stderr
     assert os.fsencode(SOFT.merged or "") == installed.read("a.py")
+
+
+COSTLY = (
+    "click",
+    "subprocess",
+    "dataclasses",
+    "argparse",
+    "difflib",
+    "pathlib",
+    "numpy",
+    "inspect",
+)
+
+
+def test_imports_of_a_conflict(broken: Broken) -> None:
+    """Every conflicted file pays for what the driver imports."""
+    seen = broken.home / "modules"
+    write = f"open({str(seen)!r}, 'w').write(repr(list(sys.modules)))"
+    broken.before_merge(f"import sys\nos._exit = lambda s, e=os._exit: ({write}, e(s))")
+    assert merge(broken.repo, SOFT).returncode == 0
+    modules = seen.read_text()
+    assert "'tiebreak.text.file'" in modules
+    assert [name for name in COSTLY if f"'{name}'" in modules] == []
