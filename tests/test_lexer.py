@@ -31,7 +31,7 @@ texts = st.one_of(st.binary(max_size=80), st.lists(st.sampled_from(FRAGMENTS)).m
 @example(text=b'\\"' * 2000 + b'"')
 @example(text=b"\n" * 1000 + b"/*" * 1000)
 def test_tokens_join_back_to_the_text(how: str, text: bytes) -> None:
-    tokens = tokenise(text, None, how)
+    tokens = tokenise(text, how)
     assert b"".join(tokens) == text
     assert all(tokens)
 
@@ -51,7 +51,7 @@ def test_leaves_of_any_span_join_back(path: str, text: bytes, cuts: tuple[int, i
 
 
 def test_blanks_are_tokens() -> None:
-    tokens = tokenise(b"\tif (a  == b)\r\n\n  x++;\r", None, SPACE)
+    tokens = tokenise(b"\tif (a  == b)\r\n\n  x++;\r", SPACE)
     assert tokens == [
         b"\t", b"if", b" ", b"(", b"a", b"  ", b"==", b" ", b"b", b")", b"\r\n",
         b"\n", b"  ", b"x", b"++", b";", b"\r",
@@ -59,7 +59,7 @@ def test_blanks_are_tokens() -> None:
 
 
 def test_code_tokens_carry_their_blanks_and_compare_without() -> None:
-    tokens = tokenise(b"  a = b;  \r\n\n\tc\n\n", None, CODE)
+    tokens = tokenise(b"  a = b;  \r\n\n\tc\n\n", CODE)
     assert tokens == [b"  a ", b"= ", b"b", b";  \r\n", b"\n\tc\n", b"\n"]
     assert [key(token, CODE) for token in tokens] == [b"a", b"=", b"b", b";", b"c", b""]
 
@@ -67,7 +67,7 @@ def test_code_tokens_carry_their_blanks_and_compare_without() -> None:
 @given(text=texts)
 def test_code_keys_do_not_see_layout(text: bytes) -> None:
     def keys(data: bytes) -> list[bytes]:
-        return [k for token in tokenise(data, None, CODE) if (k := key(token, CODE))]
+        return [k for token in tokenise(data, CODE) if (k := key(token, CODE))]
 
     lines = text.split(b"\n")
     assert keys(b"\n".join(b"    " + line for line in lines)) == keys(text)
@@ -84,18 +84,18 @@ def test_code_keys_do_not_see_layout(text: bytes) -> None:
     ],
 )
 def test_pieces_are_words(text: bytes, words: list[bytes]) -> None:
-    assert tokenise(text, None, PIECES) == words
+    assert tokenise(text, PIECES) == words
 
 
 @pytest.mark.parametrize(
     "name", ["größe".encode(), "größe".encode("latin-1"), b"\xff\xfe\x80", "名前".encode()]
 )
 def test_names_of_any_encoding_stay_whole(name: bytes) -> None:
-    assert tokenise(b"a." + name + b"()", None, SPACE) == [b"a", b".", name, b"(", b")"]
+    assert tokenise(b"a." + name + b"()", SPACE) == [b"a", b".", name, b"(", b")"]
 
 
 def test_strings_and_comments_are_split_at_blanks_only() -> None:
-    assert tokenise(b'x = "a.b, c" // d.e (f)', None, CODE) == [
+    assert tokenise(b'x = "a.b, c" // d.e (f)', CODE) == [
         b"x ", b"= ", b'"a.b, ', b'c" ', b"// ", b"d.e ", b"(f)",
     ]  # fmt: skip
 
@@ -110,4 +110,4 @@ def test_a_tree_knows_strings_of_several_lines() -> None:
     assert whole == [b"x ", b"= ", b'"""one, ', b"two\n", b'three(four)"""\n']
     second_line = tokenise_leaves(tree, source, (16, len(source)), CODE)
     assert second_line == [b'three(four)"""\n']
-    assert b"(" in b"".join(tokenise(source[16:], None, CODE)[1:2])
+    assert b"(" in b"".join(tokenise(source[16:], CODE)[1:2])

@@ -26,7 +26,7 @@ def hunk(base: bytes, ours: bytes, theirs: bytes, path: str = "a.py") -> Hunk:
 
 
 def value(base: bytes, ours: bytes, theirs: bytes, how: str) -> bytes | None:
-    merged = merge_tokens(base, ours, theirs, None, how)
+    merged = merge_tokens(base, ours, theirs, how)
     assert merged is not None
     return merged.value
 
@@ -34,7 +34,7 @@ def value(base: bytes, ours: bytes, theirs: bytes, how: str) -> bytes | None:
 @every_how
 def test_mergebert_example(how: str) -> None:
     merged = merge_tokens(
-        b"var x = max(y, 10)\n", b"let x = max(y, 11)\n", b"var x = max(y, 11, z)\n", None, how
+        b"var x = max(y, 10)\n", b"let x = max(y, 11)\n", b"var x = max(y, 11, z)\n", how
     )
     assert merged is not None
     before, conflict, after = merged.parts
@@ -76,8 +76,8 @@ def test_one_side_unchanged_gives_the_other(how: str, base: bytes, side: bytes) 
 def test_swapping_sides_swaps_the_conflicts_only(
     how: str, base: bytes, ours: bytes, theirs: bytes
 ) -> None:
-    one = merge_tokens(base, ours, theirs, None, how)
-    other = merge_tokens(base, theirs, ours, None, how)
+    one = merge_tokens(base, ours, theirs, how)
+    other = merge_tokens(base, theirs, ours, how)
     assert one is not None
     assert other is not None
     assert one.value == other.value
@@ -90,7 +90,7 @@ def test_swapping_sides_swaps_the_conflicts_only(
 @given(base=texts, ours=texts, theirs=texts)
 def test_parts_hold_both_sides(base: bytes, ours: bytes, theirs: bytes) -> None:
     """Filling every sub-conflict with a side, and dropping what the other did, is no other text."""
-    merged = merge_tokens(base, ours, theirs, None, SPACE)
+    merged = merge_tokens(base, ours, theirs, SPACE)
     assert merged is not None
     taken = b"".join(p if isinstance(p, bytes) else b"".join(p.ours) for p in merged.parts)
     if not any(edit.side == "theirs" for edit in merged.edits):
@@ -112,10 +112,10 @@ def test_pieces_merge_inside_a_name() -> None:
 
 
 def test_touching_replacements_offer_both() -> None:
-    merged = merge_tokens(b"a.b", b"x.b", b"a->b", None, SPACE)
+    merged = merge_tokens(b"a.b", b"x.b", b"a->b", SPACE)
     assert merged is not None
     assert [c.both for c in merged.conflicts] == [b"x->"]
-    merged = merge_tokens(b"a.b", b"ax.b", b"ay.b", None, SPACE)
+    merged = merge_tokens(b"a.b", b"ax.b", b"ay.b", SPACE)
     assert merged is not None
     assert [c.both for c in merged.conflicts] == [None]
 
@@ -175,7 +175,7 @@ def test_work_on_hostile_texts_stays_within_the_budget() -> None:
     ]
     for texts_ in hostile:
         budget = Counting(200_000)
-        for merged in merge_large(texts_, None, TOKENISATIONS, budget).values():
+        for merged in merge_large(texts_, TOKENISATIONS, budget).values():
             assert isinstance(merged.value, bytes | None)
         assert budget.spent <= 200_000
 

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tiebreak.text.anchors import Budget
-    from tiebreak.text.language import Language
 
 LARGE: Final = 64 * 1024  # bytes of the three texts together: from here on, segments first
 MOST: Final = 24 * 1024 * 1024  # bytes above which nothing is tried
@@ -29,9 +28,7 @@ _SEGMENT = re.compile(rb"[^\n]{0,40}+[^\n;{}, )]{0,200}+[\n;{}, )]?")
 Texts = tuple[bytes, bytes, bytes]  # base, ours, theirs
 
 
-def merge_large(
-    texts: Texts, language: Language | None, hows: Sequence[str], budget: Budget
-) -> dict[str, TokenMerge]:
+def merge_large(texts: Texts, hows: Sequence[str], budget: Budget) -> dict[str, TokenMerge]:
     """The merge of three large texts under each of `hows`; nothing when the budget is too small.
 
     Where the budget ends half way, what is left to merge by tokens stays a sub-conflict. Its edits
@@ -43,7 +40,7 @@ def merge_large(
     merged = merge_token_lists(base, ours, theirs, SPACE, budget)
     if merged is None:
         return {}
-    return {how: _refined(merged, language, how, budget) for how in hows}
+    return {how: _refined(merged, how, budget) for how in hows}
 
 
 def _segments(text: bytes) -> list[bytes]:
@@ -52,22 +49,20 @@ def _segments(text: bytes) -> list[bytes]:
     return found
 
 
-def _refined(merged: TokenMerge, language: Language | None, how: str, budget: Budget) -> TokenMerge:
+def _refined(merged: TokenMerge, how: str, budget: Budget) -> TokenMerge:
     """The merge of segments, its conflicts merged by tokens."""
     parts: list[bytes | TokenConflict] = []
     clash = False
     for part in merged.parts:
-        fine = _fine(part, language, how, budget) if isinstance(part, TokenConflict) else None
+        fine = _fine(part, how, budget) if isinstance(part, TokenConflict) else None
         parts.extend(fine.parts if fine else (part,))
         clash = clash or (fine is not None and fine.blanks_clash)
     return merged._replace(parts=tuple(parts), blanks_clash=clash)
 
 
-def _fine(
-    conflict: TokenConflict, language: Language | None, how: str, budget: Budget
-) -> TokenMerge | None:
+def _fine(conflict: TokenConflict, how: str, budget: Budget) -> TokenMerge | None:
     texts = [b"".join(side) for side in (conflict.base, conflict.ours, conflict.theirs)]
     if not budget.spend(BYTE_COST * sum(map(len, texts))):
         return None
-    base, ours, theirs = (tokenise(text, language, how) for text in texts)
+    base, ours, theirs = (tokenise(text, how) for text in texts)
     return merge_token_lists(base, ours, theirs, how, budget)

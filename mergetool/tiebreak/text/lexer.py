@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from tree_sitter import Node, Tree
 
-    from tiebreak.text.language import Language
 
 SPACE: Final = "space"
 CODE: Final = "code"
@@ -50,12 +49,8 @@ _LONG = (b'"', b"'", b"`", *_COMMENT_STARTS)
 _BLANKS = b" \t\f\v\r\n"
 
 
-def tokenise(text: bytes, language: Language | None, how: str) -> list[bytes]:
-    """The tokens of `text` in one of the `TOKENISATIONS`, by the generic lexer.
-
-    `language` is taken for the day a language needs its own expression; none does so far.
-    """
-    del language
+def tokenise(text: bytes, how: str) -> list[bytes]:
+    """The tokens of `text` in one of the `TOKENISATIONS`, by the generic lexer."""
     if how == PIECES:
         return _PIECE.findall(text)
     tokens = _split_long(_TOKEN.findall(text))

@@ -21,7 +21,6 @@ from tiebreak.text.weave import weave
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from tiebreak.text.language import Language
 
 WORD: Final = 6
 SIGN: Final = 2
@@ -75,15 +74,13 @@ class _Group(NamedTuple):
     theirs: tuple[_Change, ...]
 
 
-def merge_tokens(
-    base: bytes, ours: bytes, theirs: bytes, language: Language | None, how: str
-) -> TokenMerge | None:
+def merge_tokens(base: bytes, ours: bytes, theirs: bytes, how: str) -> TokenMerge | None:
     """Merge three texts by the generic lexer's tokens; None when the work budget is spent.
 
-    >>> merge_tokens(b"f(a, b)", b"g(a, b)", b"f(a, c)", None, "space").value
+    >>> merge_tokens(b"f(a, b)", b"g(a, b)", b"f(a, c)", "space").value
     b'g(a, c)'
     """
-    b, o, t = (tokenise(text, language, how) for text in (base, ours, theirs))
+    b, o, t = (tokenise(text, how) for text in (base, ours, theirs))
     return merge_token_lists(b, o, t, how, Budget(STEPS))
 
 

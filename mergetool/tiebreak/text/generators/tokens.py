@@ -57,7 +57,7 @@ def merge(hunk: Hunk) -> dict[str, TokenMerge]:
     budget = _budget(document, size)
     if size > LARGE:
         texts = (region.base, region.ours, region.theirs)
-        return merge_large(texts, document.language, PREFERRED, budget)
+        return merge_large(texts, PREFERRED, budget)
     merges: dict[str, TokenMerge] = {}
     hard = any(_HARD.search(region.side(side)) for side in SIDES)
     for how in PREFERRED:
@@ -86,7 +86,7 @@ def _tokens(hunk: Hunk, side: str, how: str, *, hard: bool) -> list[bytes]:
     document = hunk.document
     tree = document.tree(document.texts[side]) if hard else None
     if tree is None:
-        return tokenise(hunk.region.side(side), document.language, how)
+        return tokenise(hunk.region.side(side), how)
     return tokenise_leaves(tree, document.texts[side], hunk.span(side), how)
 
 
