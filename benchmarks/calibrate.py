@@ -22,6 +22,7 @@ import argparse
 import sys
 from collections import defaultdict
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -137,7 +138,10 @@ def _best_first(offers: Iterable[Hunk]) -> list[Line]:
 
 
 def _bound(shots: Iterable[Shot]) -> float:
-    return clustered_lower(by_repository((shot.repo, shot.right) for shot in shots))
+    return _lower(tuple(by_repository((shot.repo, shot.right) for shot in shots)))
+
+
+_lower = cache(clustered_lower)  # most strata are the same from one line of the list to the next
 
 
 def _rare(lines: Sequence[Line]) -> dict[str, str]:

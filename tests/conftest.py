@@ -36,9 +36,7 @@ def git_version() -> tuple[int, int]:
 
 
 @pytest.fixture(autouse=True)
-def sealed(
-    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
-) -> Path:
+def sealed(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty home, no system configuration, a fixed identity and clock. Gives the home."""
     home = tmp_path_factory.mktemp("home")
     for name in list(os.environ):
