@@ -100,7 +100,7 @@ def merge_file(file: Changed) -> Rendered:
         names = ["ours", "base", "theirs"]
         for name, text in zip(names, (file.ours, file.base, file.theirs), strict=True):
             Path(scratch, name).write_bytes(text)
-        labels = [word for label in file.labels for word in ("-L", label)]
+        labels = [word for label in file.labels for word in ("-L", label or "")]
         extra = ["--diff-algorithm=histogram"] if _version() >= HISTOGRAM_SINCE else []
         command = [GIT, "merge-file", "-p", "-q", *extra, *labels, *names]
         done = subprocess.run(command, cwd=scratch, capture_output=True, check=False)
