@@ -1,8 +1,10 @@
 """Imports as sets: what either side added is there, what either side removed is not.
 
 Statements with a list of names (``from x import a, b``) are one import per name. As sets the union
-follows from the inputs; but on real merges people also drop what their merged code no longer uses
-and choose other orders, so nothing here is provable: every case is measured by stratum.
+follows from the inputs; but on real merges people also drop what their merged code no longer uses,
+and choose other orders. So only one case counts as proof: both sides only added, the merged file
+uses every name that was added, and a sorted list says where each belongs (`PROOF`). The rest is
+measured by stratum.
 """
 
 from __future__ import annotations
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
     from tiebreak.text.structure import Piece
 
 NAME: Final = "imports"
+PROOF: Final = "imports/added/sorted"
 KEYWORDS: Final = re.compile(
     rb"^\s*(?:(?:import|from|using|use|pub|export|type|static|global|extern|crate|#\s*include)\b\s*)+"
 )
@@ -82,7 +85,8 @@ class _Imports:
         value = put_together(plain.chunks, sides[1].tail or sides[2].tail)
         why = "both sides changed imports; they are put together as a set"
         if value is not None:
-            yield Candidate(value, NAME, why, f"{NAME}/{self.stratum(sides, plain)}")
+            stratum = f"{NAME}/{self.stratum(sides, plain)}"
+            yield Candidate(value, NAME, why, stratum, provable=stratum == PROOF)
 
     def merged(self, sides: Sequence[Chunked]) -> Merged | None:
         """The three sides as one list of imports."""
