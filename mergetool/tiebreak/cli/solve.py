@@ -61,13 +61,18 @@ def _print(
 def _told(outcome: Outcome) -> str:
     """``2 of 3 conflicts by imports, tokens; 1 left (tiebreak review 1f2e3d4c)``."""
     if not outcome.resolved:
-        counted = show.count(outcome.conflicts, "conflict") if outcome.conflicts else ""
-        return ": ".join(filter(None, (counted, outcome.why)))
+        return ": ".join(filter(None, (_still(outcome), outcome.why)))
     told = f"{outcome.resolved} of {show.count(outcome.conflicts, 'conflict')}"
     told += f" by {', '.join(outcome.by)}"
     notes = [show.count(outcome.left, "block") + " of markers left"] if outcome.left else []
     notes += [outcome.why] if outcome.why else []
     return "; ".join([told, *notes]) + f" (tiebreak review {outcome.id})"
+
+
+def _still(outcome: Outcome) -> str:
+    """``1 of 3 conflicts``: the driver, or a person, may have resolved the others."""
+    counted = show.count(outcome.conflicts, "conflict") if outcome.conflicts else ""
+    return f"{outcome.left} of {counted}" if 0 < outcome.left < outcome.conflicts else counted
 
 
 def _next(outcomes: Sequence[Outcome], repository: Repository) -> list[str]:
