@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from tiebreak.text.document import Hunk, Region
 
 NAME: Final = "subsumed"
+PROOFS: Final = frozenset({"replace", "delete"})
 
 
 class _Pair(NamedTuple):
@@ -43,7 +44,7 @@ def generate(hunk: Hunk) -> Iterator[Candidate[bytes]]:
         NAME,
         f"{pair.larger} holds every edit of {pair.smaller}, and more",
         f"{NAME}/{kind}",
-        provable=kind == "replace",
+        provable=kind in PROOFS,
     )
 
 

@@ -72,7 +72,26 @@ def _one_side(hunk: Hunk, side: str, other: str, *, same: bool) -> Iterator[Cand
     elif same:
         why = f"{side} changed only white space"
         kind = _kind(base, laid_out, edited)
-        yield Candidate(edited, NAME, why, f"{NAME}/{kind}", provable=_proves(kind, base))
+        value = _with_line_ends(edited, base, laid_out)
+        yield Candidate(value, NAME, why, f"{NAME}/{kind}", provable=_proves(kind, base))
+
+
+def _with_line_ends(edited: bytes, base: bytes, laid_out: bytes) -> bytes:
+    """`edited` with the line ends that the other side gave to all of its lines, if it did."""
+    before, after = _line_end(base), _line_end(laid_out)
+    if before is None or after is None or before == after:
+        return edited
+    return after.join(line.rstrip(b"\r\n") for line in split_lines(edited)) + (
+        after if edited.endswith(b"\n") else b""
+    )
+
+
+def _line_end(text: bytes) -> bytes | None:
+    """The line end of all lines of a text; None when they are mixed or there is none."""
+    lines, crlf = text.count(b"\n"), text.count(b"\r\n")
+    if lines and crlf in {0, lines}:
+        return b"\r\n" if crlf else b"\n"
+    return None
 
 
 def _proves(kind: str, base: bytes) -> bool:
