@@ -8,8 +8,9 @@
     conflict     a conflicted file, grammar and all, over a bare `python -I -S -c pass`; at most 8
     whole merge  100 files changed on both sides, 50 in conflict, over the built-in merge
 
-Real `git merge` in temporary repositories; every file is a new process. The median decides, the
-best is shown beside. The exit status says whether the first two ratios are within bounds.
+Real `git merge` in temporary repositories; every file is a new process. Ratios are taken within
+a round, and the median over the rounds decides. The exit status says whether the first two ratios
+are within bounds.
 """
 
 from __future__ import annotations
@@ -43,15 +44,17 @@ DRIVERS = {
     "merge-file": MERGE_FILE,
     "tiebreak": driver_command(launcher_path(), sys.executable),
 }
+Seconds = dict[tuple[str, str], float]
 Times = dict[tuple[str, str], list[float]]  # by what is merged, and how
 
 
 class Ratio(NamedTuple):
-    """One of the ratios asked for."""
+    """One of the ratios asked for: the median over the rounds, and the least and the largest."""
 
     name: str
     median: float
-    best: float
+    least: float
+    largest: float
     bound: float | None
 
 
@@ -98,28 +101,36 @@ def measure(scratch: Path, rounds: int, files: int) -> Times:
 
 
 def ratios(times: Times, files: int) -> list[Ratio]:
-    """The ratios asked for, from the medians and from the best times."""
-    medians = {name: statistics.median(each) for name, each in times.items()}
-    best = {name: min(each) for name, each in times.items()}
-    rows = [("clean", _clean, CLEAN_BOUND), ("conflict", _conflict(files), CONFLICT_BOUND)]
-    found = [Ratio(name, ratio(medians), ratio(best), bound) for name, ratio, bound in rows]
-    for how in ("merge-file", "tiebreak"):
-        over = [each["whole", how] / each["whole", "built-in"] for each in (medians, best)]
-        found.append(Ratio(f"whole merge, {how}", over[0], over[1], None))
-    return found
+    """The ratios asked for, each taken within every round."""
+    rounds = [dict(zip(times, each, strict=True)) for each in zip(*times.values(), strict=True)]
+    rows = [
+        ("clean", _clean, CLEAN_BOUND),
+        ("conflict", _conflict(files), CONFLICT_BOUND),
+        ("whole merge, merge-file", _whole("merge-file"), None),
+        ("whole merge, tiebreak", _whole("tiebreak"), None),
+    ]
+    return [_over(name, [ratio(each) for each in rounds], bound) for name, ratio, bound in rows]
 
 
-def _clean(seconds: Mapping[tuple[str, str], float]) -> float:
+def _over(name: str, found: Sequence[float], bound: float | None) -> Ratio:
+    return Ratio(name, statistics.median(found), min(found), max(found), bound)
+
+
+def _clean(seconds: Seconds) -> float:
     built_in = seconds["clean", "built-in"]
     return (seconds["clean", "tiebreak"] - built_in) / (seconds["clean", "merge-file"] - built_in)
 
 
-def _conflict(files: int) -> Callable[[Mapping[tuple[str, str], float]], float]:
-    def ratio(seconds: Mapping[tuple[str, str], float]) -> float:
+def _conflict(files: int) -> Callable[[Seconds], float]:
+    def ratio(seconds: Seconds) -> float:
         each = (seconds["conflict", "tiebreak"] - seconds["conflict", "built-in"]) / files
         return each / seconds["start", "python"]
 
     return ratio
+
+
+def _whole(how: str) -> Callable[[Seconds], float]:
+    return lambda seconds: seconds["whole", how] / seconds["whole", "built-in"]
 
 
 def _environment(scratch: Path) -> dict[str, str]:
@@ -200,10 +211,11 @@ def _show(times: Times, found: Sequence[Ratio], files: int) -> None:
         cells = (f"{1000 * value:.1f}" for value in (statistics.median(each), min(each)))
         table.add_row(f"{what}, {how}", *cells)
     console.print(table)
-    table = tables.blank("Ratios", "of", ["median", "best", "at most"])
+    table = tables.blank("Ratios, by round", "of", ["median", "least", "largest", "at most"])
     for ratio in found:
         bound = f"{ratio.bound:.0f}" if ratio.bound else ""
-        table.add_row(ratio.name, f"{ratio.median:.2f}", f"{ratio.best:.2f}", bound)
+        found_in = (f"{value:.2f}" for value in (ratio.median, ratio.least, ratio.largest))
+        table.add_row(ratio.name, *found_in, bound)
     console.print(table)
 
 
