@@ -1,0 +1,1 @@
+"""Checkpoints: their formats, comparison and merging. Knows neither text nor git."""
