@@ -8,6 +8,7 @@ Sources: docs/spec.md (the pointer) and docs/man/git-lfs-config (lfs.storage) of
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 from hashlib import sha256
@@ -25,6 +26,7 @@ _POINTER: Final = re.compile(
     rb"size (0|[1-9][0-9]{0,18})\n"
 )
 _CHUNK: Final = 1 << 20
+_NUMBERS: Final = itertools.count()  # threads may store at once
 
 
 class Pointer(NamedTuple):
@@ -101,7 +103,7 @@ class Store:
         return os.path.join(folder, f"tiebreak-{os.getpid()}-{name}")
 
     def _copy(self, path: str) -> Pointer:
-        copy = self.temporary("object")
+        copy = self.temporary(f"object-{next(_NUMBERS)}")
         try:
             with open(path, "rb") as source, open(copy, "wb") as target:
                 pointer = _stream(source, target)

@@ -1,0 +1,1 @@
+"""The checks of `tiebreak.weights.verify`, one subject per module."""
