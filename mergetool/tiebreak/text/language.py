@@ -32,6 +32,7 @@ class Imports(NamedTuple):
     require: str = ""  # a field the statement must have: `source` of a re-export
     order: bool = False  # order can carry meaning: C's `#include`
     binds: bool = True  # a statement binds the last name in it: not so in C#
+    effects: bool = False  # ``import "x"`` binds nothing: it is run, and in that order
 
 
 class Commutative(NamedTuple):
@@ -51,6 +52,7 @@ class Keyed(NamedTuple):
     `key` is a path of field names from the entry: ``name*`` follows a field as long as it is there,
     ``name?`` once if it is there, and ``0`` is the first named child.
     `members` are code: the order of two added at one place is a matter of taste, never provable.
+    `references` are kinds of nodes that give the order of entries a meaning, like YAML's anchors.
     """
 
     parents: tuple[str, ...]
@@ -59,6 +61,7 @@ class Keyed(NamedTuple):
     separator: str = ""
     trailing: bool = False
     members: bool = False
+    references: tuple[str, ...] = ()
 
 
 class Definition(NamedTuple):

@@ -106,7 +106,7 @@ def level(piece: Piece, units: Collection[str]) -> Level | None:
         return Level(None, ())
     node = piece.tree.root_node
     while True:
-        inside = _overlapping(node, start, end)
+        inside = overlapping(node, start, end)
         fitting = all(c.start_byte >= start and end_of(c, piece.source) <= end for c in inside)
         if len(inside) == 1 and not (fitting and inside[0].type in units):
             node = inside[0]
@@ -114,7 +114,8 @@ def level(piece: Piece, units: Collection[str]) -> Level | None:
             return Level(node, inside) if inside and fitting else None
 
 
-def _overlapping(node: Node, start: int, end: int) -> list[Node]:
+def overlapping(node: Node, start: int, end: int) -> list[Node]:
+    """The children of a node that overlap bytes ``[start, end)``, in order."""
     # A cursor finds the first of many children in C, and does not crash as `next_sibling` does
     # (tree-sitter 0.26, on some trees with errors).
     cursor = node.walk()
@@ -251,7 +252,7 @@ def neighbours(
     """The units right before `first` and right after `last`, at most `NEAR` each way, in order."""
     if first.parent is None:
         return [], []
-    around = _overlapping(
+    around = overlapping(
         first.parent, max(first.start_byte - NEAR_BYTES, 0), last.end_byte + NEAR_BYTES
     )
     places = [child.start_byte for child in around]

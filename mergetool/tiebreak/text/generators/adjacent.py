@@ -29,7 +29,7 @@ LINES: Final = 3  # base lines of a provable hunk, at least
 PLACES: Final = 2  # one changed stretch per side
 KEPT: Final = 0.5  # of a line's words, in the side where it has fewer
 
-_WORD = re.compile(rb"[A-Za-z_\x80-\xff][\w\x80-\xff]+|[0-9]+")
+_WORD = re.compile(rb"[\w\x80-\xff]+")
 _BLANKS = re.compile(rb"\s+")
 
 

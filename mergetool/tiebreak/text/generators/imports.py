@@ -47,6 +47,8 @@ KEYWORDS: Final = re.compile(
     rb"^\s*(?:(?:import|from|using|use|pub|export|type|static|global|extern|crate|#\s*include)\b\s*)+"
 )
 NAMES: Final = re.compile(rb"[\w$\x80-\xff]+")
+WILDCARD: Final = re.compile(rb"\*|^\s*(?:import\s+)?\.\s")  # Go's too: `import . "x"`
+EFFECT: Final = re.compile(rb"\s*import\s*[\"']")
 QUOTED: Final = re.compile(rb"""["'<]([^"'>]*)["'>]\s*;?\s*$""")
 
 
@@ -167,13 +169,22 @@ class _Imports:
 
     def is_used(self, sides: Sequence[Chunked], merged: Merged) -> bool:
         """Whether the merged file surely uses what was added and does without what was removed."""
+        known = {chunk.key for chunk in sides[0].chunks}
+        new = [chunk for chunk in merged.chunks if chunk.key not in known]
+        if any(self.is_opaque(chunk) for chunk in new):
+            return False
         names = [{n for c in s.chunks for n in _local_names(c)} for s in sides]
         final = {n for c in merged.chunks for n in _local_names(c)}
         added, gone = final - names[0], set().union(*names) - final
         sure = self.outside.words
         own = _open_words(self.region)
         perhaps = {name for name in gone if self.outside.open_words[name] > (name in own)}
-        return added <= sure and not gone & sure and not perhaps
+        return added <= sure and not added & self.outside.bound and not gone & sure and not perhaps
+
+    def is_opaque(self, chunk: Chunk) -> bool:
+        """Whether a statement does not say which names it brings: its place may have a meaning."""
+        effect = self.rules.effects and EFFECT.match(chunk.body)
+        return bool(effect) or WILDCARD.search(chunk.body) is not None
 
 
 class Outside(NamedTuple):
@@ -181,12 +192,13 @@ class Outside(NamedTuple):
 
     words: set[bytes]
     imports: set[bytes]
+    bound: set[bytes]  # the last words of the imports' parts
     open_words: Counter[bytes]  # in how many hunks each is
 
 
 @lru_cache(maxsize=1)  # a file's hunks are asked for one after the other
 def _outside(document: Document) -> Outside:
-    found = Outside(set(), set(), Counter())
+    found = Outside(set(), set(), set(), Counter())
     for region in document.regions:
         if region.result is None:
             found.open_words.update(_open_words(region))
@@ -194,6 +206,7 @@ def _outside(document: Document) -> Outside:
         for line in region.result.splitlines():
             if KEYWORDS.match(line):
                 found.imports.add(words(line))
+                found.bound.update(_names_in(line))
             else:
                 found.words.update(NAMES.findall(line))
     return found
@@ -235,9 +248,11 @@ def _clash(merged: Sequence[Chunk], sides: Sequence[Chunked]) -> bool:
 
 def _local_names(chunk: Chunk) -> list[bytes]:
     """The last word of each comma-separated part; quotes and what comes after ``from`` aside."""
-    if chunk.key.startswith(b"#"):
-        return []
-    text = re.sub(rb"\bfrom\s+[\"'].*", b"", chunk.body.strip())
+    return [] if chunk.key.startswith(b"#") else _names_in(chunk.body)
+
+
+def _names_in(body: bytes) -> list[bytes]:
+    text = re.sub(rb"\bfrom\s+[\"'].*", b"", body.strip())
     text = re.sub(rb"^\s*from\s+\S+\s+import\b", b"", text)
     found = [re.findall(rb"[\w$]+", part) for part in re.split(rb"[,{}()]", text)]
     return [part[-1] for part in found if part and part[-1] not in (b"import", b"type")]

@@ -26,7 +26,6 @@ from tiebreak.text.structure import (
     remarks,
     separated,
     surroundings,
-    words,
 )
 
 if TYPE_CHECKING:
@@ -85,7 +84,35 @@ def _stratum(rule: Keyed, sides: Sequence[Chunked], merged: Merged) -> tuple[str
         return "echo", False
     if all(any(VERSION.search(b) for b in _new(sides[0], side)) for side in sides[1:]):
         return "versions", False
+    if _is_doubtful(rule, sides):
+        return "doubtful", False
     return f"entries{order}", not order
+
+
+def _is_doubtful(rule: Keyed, sides: Sequence[Chunked]) -> bool:
+    """Whether different keys may still be one edit, or depend on each other."""
+    base, ours, theirs = ({chunk.key for chunk in side.chunks} for side in sides)
+    if base - ours - theirs and (ours | theirs) - base:
+        return True  # what both took away, one may have renamed, or both differently
+    if any(_nested(one, other) for one in ours - theirs for other in theirs - ours):
+        return True
+    kinds = set(rule.references)
+    return bool(kinds) and any(_has(c.node, kinds) for s in sides for c in s.chunks if c.node)
+
+
+def _nested(one: bytes, other: bytes) -> bool:
+    """Whether one dotted key is inside the other: TOML's ``a`` and ``a.b``."""
+    return one.startswith(other + b".") or other.startswith(one + b".")
+
+
+def _has(node: Node, kinds: set[str]) -> bool:
+    pending = [node]
+    while pending:
+        here = pending.pop()
+        if here.type in kinds:
+            return True
+        pending += here.named_children
+    return False
 
 
 def _echoes(base: Chunked, side: Chunked, other: Chunked) -> bool:
@@ -131,8 +158,32 @@ class _Mapping:
         return merge(terms, self.resolve, Order(SORT_KEYS, *around))
 
     def _same_parent(self) -> bool:
+        pairs = zip(self.sides, self.pieces, strict=True)
+        places = {self._place(s.parent, p) for s, p in pairs if s.parent}
         kinds = {side.parent.type for side in self.sides if side.parent}
-        return len(kinds) == 1 and kinds <= set(self.rule.parents)
+        return len(places) == 1 and kinds <= set(self.rule.parents)
+
+    def _place(self, parent: Node, piece: Piece) -> tuple[object, ...]:
+        """Which mapping of the file it is: the keys that lead there, and the kinds of the nodes."""
+        place: list[object] = [parent.start_byte < piece.start]
+        here: Node | None = parent
+        while here is not None:
+            place += [here.type, self._label(here, piece.source)]
+            here = here.parent
+        return tuple(place)
+
+    def _label(self, node: Node, source: bytes) -> tuple[bytes, ...]:
+        """What a node is called: an entry by its key, ``[[table]]`` by its first child."""
+        rules = self.language.keyed
+        entry = next((rule for rule in rules if node.type in rule.entries), None)
+        first = node.named_child(0)
+        if entry is not None:
+            found = follow(node, entry.key)
+        elif first is None or any(first.type in rule.entries for rule in rules):
+            found = []
+        else:
+            found = [first] if any(node.type in rule.parents for rule in rules) else []
+        return tuple(source[n.start_byte : n.end_byte] for n in found)
 
     def key(self, node: Node, source: bytes) -> bytes | None:
         """An entry's name."""
@@ -190,8 +241,8 @@ class Inside(NamedTuple):
 
     @property
     def shell(self) -> tuple[bytes, bytes]:
-        """The lines around, without regard to white space."""
-        return words(self.before), words(self.after)
+        """The lines around, but for blanks at their ends."""
+        return self.before.rstrip(), self.after.rstrip()
 
 
 def _inside(chunk: Chunk, piece: Piece, language: Language) -> Inside | None:

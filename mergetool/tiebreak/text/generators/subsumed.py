@@ -3,9 +3,10 @@
 Two people fix the same thing, and one of them goes on. Taking the larger side loses nothing: every
 word the smaller side added is there as often, and every word it removed is gone.
 
-It is the rule of identical edits, and taken for proof, where the smaller side replaced something
-and its edit is there atom by atom. What only adds or only removes says less of what its author
-meant, and inside an atom (``1.0.0`` in ``1.0.0-rc4``) the larger side may be the older one.
+It is the rule of identical edits, and taken for proof, where the smaller side replaced or removed
+something and its edit is there at the same place, atom by atom. What only adds says less of what
+its author meant, inside an atom (``1.0.0`` in ``1.0.0-rc4``) the larger side may be the older one,
+and the same words at another place (``x = b`` there, ``y = b`` here) are another edit.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from tiebreak.conflict import Candidate
+from tiebreak.text.diff import diff
 from tiebreak.text.document import OURS, THEIRS
 from tiebreak.text.words import WordEdit, atoms, word_edits
 
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
     from tiebreak.text.document import Hunk, Region
 
 NAME: Final = "subsumed"
+ALGORITHM: Final = "myers"
+MOST_ATOMS: Final = 2000  # of the three texts; beyond, finding the places is not worth its time
 PROOFS: Final = frozenset({"replace", "delete"})
 
 
@@ -59,8 +63,33 @@ def _kind(region: Region, pair: _Pair) -> str:
     larger, smaller = region.side(pair.larger), region.side(pair.smaller)
     if not pair.edit.removed:
         return "insert-whole" if smaller.strip() in larger else "insert"
-    if not pair.edit.added:
-        return "delete" if larger.strip() else "delete-all"
+    kind = "replace" if pair.edit.added else "delete"
+    if kind == "delete" and not larger.strip():
+        return "delete-all"
     by_ours, by_theirs = word_edits(region, atoms)
     first, second = (by_ours, by_theirs) if pair.smaller == OURS else (by_theirs, by_ours)
-    return "replace" if first.within(second) else "glued"
+    if not first.within(second):
+        return "glued"
+    texts = region.base.split(), smaller.split(), larger.split()
+    in_place = sum(map(len, texts)) <= MOST_ATOMS and _in_place(*texts)
+    return kind if in_place else "elsewhere"
+
+
+def _in_place(base: list[bytes], smaller: list[bytes], larger: list[bytes]) -> bool:
+    """Whether every change of the smaller side is part of one of the larger side's."""
+    changes = diff(base, larger, ALGORITHM)
+    return all(
+        any(
+            outer.a_start <= inner.a_start
+            and inner.a_end <= outer.a_end
+            and _holds(larger[outer.b_start : outer.b_end], smaller[inner.b_start : inner.b_end])
+            for outer in changes
+        )
+        for inner in diff(base, smaller, ALGORITHM)
+    )
+
+
+def _holds(items: list[bytes], part: list[bytes]) -> bool:
+    """Whether `part` is in `items`, in one piece."""
+    size = len(part)
+    return any(items[i : i + size] == part for i in range(len(items) - size + 1))

@@ -3,6 +3,11 @@
 White space is compared away by tokens, so ``int a`` is not ``inta``. Where indentation is meaning
 (Python, YAML) it is part of what is compared, and only a uniform change of it, which moves a block
 as a whole, counts as white space.
+
+Proof takes more than tokens. Dropping a change of white space is right only where a syntax tree
+says that it changed nothing (`tiebreak.text.shape`): in Markdown, a heredoc or a scalar blanks are
+content. Moving an edit along with its block keeps both edits and needs no tree, as long as no new
+line could also belong outside the block.
 """
 
 from __future__ import annotations
@@ -13,6 +18,8 @@ from tiebreak.conflict import Candidate
 from tiebreak.text.document import BASE, OURS, THEIRS
 from tiebreak.text.lexer import solid_tokens
 from tiebreak.text.lines import split_lines
+from tiebreak.text.shape import shape
+from tiebreak.text.structure import piece_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -54,7 +61,7 @@ def generate(hunk: Hunk) -> Iterator[Candidate[bytes]]:
     base, ours, theirs = (_content(hunk.region.side(s), language) for s in (BASE, OURS, THEIRS))
     if ours == theirs:
         why = "the sides differ only in white space"
-        proof = _is_layout(hunk.region.ours)
+        proof = _is_layout(hunk, OURS, THEIRS)
         yield Candidate(hunk.region.ours, NAME, why, f"{NAME}/both", provable=proof)
     else:
         yield from _one_side(hunk, OURS, THEIRS, same=ours == base)
@@ -68,12 +75,14 @@ def _one_side(hunk: Hunk, side: str, other: str, *, same: bool) -> Iterator[Cand
     moved = reindent.apply(edited) if reindent else None
     if moved is not None and edited:
         why = f"{side} only changed the indentation, {other} edited"
-        yield Candidate(moved, NAME, why, f"{NAME}/indent", provable=_is_layout(base))
+        proof = _same_indents(base, edited) or _moves(hunk, side, other)
+        yield Candidate(moved, NAME, why, f"{NAME}/indent", provable=proof)
     elif same:
         why = f"{side} changed only white space"
         kind = _kind(base, laid_out, edited)
         value = _with_line_ends(edited, base, laid_out)
-        yield Candidate(value, NAME, why, f"{NAME}/{kind}", provable=_proves(kind, base))
+        proof = kind != "blank" and _is_layout(hunk, BASE, side)
+        yield Candidate(value, NAME, why, f"{NAME}/{kind}", provable=proof)
 
 
 def _with_line_ends(edited: bytes, base: bytes, laid_out: bytes) -> bytes:
@@ -94,13 +103,26 @@ def _line_end(text: bytes) -> bytes | None:
     return None
 
 
-def _proves(kind: str, base: bytes) -> bool:
-    return kind != "blank" and _is_layout(base)
+def _is_layout(hunk: Hunk, side: str, other: str) -> bool:
+    """Whether two sides say the same, white space aside; False where no syntax tree tells."""
+    shapes = [shape(piece) for s in (side, other) if (piece := piece_of(hunk, s))]
+    return len(shapes) == 2 and shapes[0] is not None and shapes[0] == shapes[1]  # noqa: PLR2004
 
 
-def _is_layout(text: bytes) -> bool:
-    """Whether no string of several lines is here, in which blanks would be content."""
-    return not any(quote in text for quote in (b'"""', b"'''", b"`"))
+def _same_indents(base: bytes, edited: bytes) -> bool:
+    """Whether every line is a line of base or stands in the place of one."""
+    before, after = ([_indent(x) for x in split_lines(t) if x.strip()] for t in (base, edited))
+    return before == after
+
+
+def _moves(hunk: Hunk, side: str, other: str) -> bool:
+    """Whether indentation is nothing but layout here, on the other side too."""
+    language = hunk.document.language
+    if language is None or language.indentation or not _is_layout(hunk, BASE, side):
+        return False
+    piece = piece_of(hunk, other)
+    parts = shape(piece) if piece else None
+    return parts is not None and not any(b"\n" in text for _, text in parts)
 
 
 def _kind(base: bytes, laid_out: bytes, edited: bytes) -> str:
