@@ -1,0 +1,80 @@
+"""The inner loops: compiled when the wheel was built with a C compiler, with numpy otherwise.
+
+Both give the same bytes; numpy is only slower. ``TIEBREAK_KERNELS=portable`` asks for numpy.
+
+Every call is about one stretch of elements; `start` counts from the tensor's first element.
+"""
+
+from __future__ import annotations
+
+import os
+from functools import cache
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
+
+from tiebreak.weights.kernels import native, portable
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+__all__ = ["CHOICE", "Kernels", "Run", "Side", "kernels"]
+
+CHOICE: Final = "TIEBREAK_KERNELS"
+
+
+class Side(NamedTuple):
+    """The bytes of a whole tensor of one model, and what its delta counts.
+
+    `threshold` is the smallest magnitude that is kept, as the bits of a float32 (0: all are);
+    of the random numbers that `key` gives, those below `drop` (of 2**32) drop their element.
+    """
+
+    data: memoryview
+    dtype: str
+    weight: float = 1.0
+    threshold: int = 0
+    key: int = 0
+    drop: int = 0
+
+
+class Run(NamedTuple):
+    """What to compute: `out` has room for exactly so many elements, stored as `dtype`."""
+
+    out: memoryview
+    dtype: str
+    start: int
+    elements: int
+
+
+class Kernels(Protocol):
+    """What both modules offer."""
+
+    def combine(self, run: Run, base: Side | None, sides: tuple[Side, ...], scale: float) -> None:
+        """The base plus `scale` times the weighted deltas; without a base, times the sides."""
+
+    def elect(
+        self, run: Run, base: Side, sides: tuple[Side, ...], scale: float, *, mean: bool
+    ) -> None:
+        """The base plus `scale` times the sum or mean of the deltas of the elected sign."""
+
+    def magnitudes(self, base: Side, side: Side, start: int, count: int) -> NDArray[np.uint32]:
+        """The magnitudes of the deltas, as the bits of a float32."""
+
+    def histogram(
+        self, base: Side, side: Side, start: int, count: int, prefix: int | None
+    ) -> NDArray[np.uint32]:
+        """How many magnitudes have which upper 16 bits; of those with `prefix`, lower 15 bits."""
+
+    def fingerprint(self, data: memoryview, start: int, size: int) -> int:
+        """What the bytes from `start` (a multiple of 8) add to the number that stands for all."""
+
+    def equal(self, one: memoryview, other: memoryview) -> bool:
+        """Whether the bytes are the same."""
+
+
+@cache
+def kernels() -> Kernels:
+    """The compiled kernels where there are some."""
+    if os.environ.get(CHOICE) == "portable":
+        return portable
+    return native.load() or portable

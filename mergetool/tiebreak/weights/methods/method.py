@@ -1,0 +1,207 @@
+"""What a method is: its parameters as data, and a function from one tensor's terms to its content.
+
+A method never sees files, threads or the whole tensor in memory. `prepare` looks at the tensor as
+far as it needs (a threshold, a norm) and returns a `Fill`, which computes any stretch of elements;
+or bytes, when the result is one of the inputs as it is. Stretches are always cut at the same places
+(`CHUNK`), so the bytes do not depend on the number of threads.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final, NamedTuple, Protocol, TypeVar
+
+from tiebreak.errors import UsageError
+from tiebreak.weights.dtypes import DTYPES
+from tiebreak.weights.kernels import Side, kernels
+
+T = TypeVar("T")
+
+CHUNK: Final = 1 << 19  # elements
+
+Value = float | str | bool | tuple[float, ...]
+Parameters = Mapping[str, Value]
+
+
+class Terms(NamedTuple):
+    """One tensor of every model: raw bytes, and the type of their elements.
+
+    The result has the type `dtype`. The shapes are equal; `base` is None without a base model.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+    base: Side | None
+    sides: tuple[Side, ...]
+
+    @property
+    def elements(self) -> int:
+        """The number of elements."""
+        product = 1
+        for length in self.shape:
+            product *= length
+        return product
+
+    @property
+    def known_base(self) -> Side:
+        """The base of a method that needs one."""
+        if self.base is None:
+            raise UsageError(f"{self.name}: this method needs a base model")
+        return self.base
+
+    def changed(self) -> tuple[int, ...]:
+        """The numbers of the sides that differ from the base: the others' deltas are 0."""
+        base, equal = self.known_base, kernels().equal
+        return tuple(
+            number
+            for number, side in enumerate(self.sides)
+            if side.dtype != base.dtype or not equal(side.data, base.data)
+        )
+
+
+class Each(Protocol):
+    """Calls a function for every stretch of a tensor; the results in order."""
+
+    def __call__(self, function: Callable[[int, int], T], count: int, /) -> list[T]:
+        """Call it with the begin and the end of each stretch of so many elements."""
+
+
+Fill = Callable[[int, int, memoryview], None]  # from, to, room for exactly these elements
+Content = Fill | memoryview
+Prepare = Callable[[Terms, Parameters, Each], Content]
+Survey = Callable[[Sequence[Terms], Parameters, Each], Parameters]
+
+
+class Parameter(NamedTuple):
+    """One parameter. With `choices` it is a word, with `per_side` one number for each model."""
+
+    default: Value | None  # None: it must be given
+    help: str
+    least: float = float("-inf")
+    most: float = float("inf")
+    choices: tuple[str, ...] = ()
+    per_side: bool = False
+    check: Callable[[str], object] | None = None  # of a text; raises ValueError
+
+
+class Method(NamedTuple):
+    """A registered method. `survey` looks at all its tensors together before the first one."""
+
+    name: str
+    summary: str
+    parameters: Mapping[str, Parameter]
+    prepare: Prepare
+    needs_base: bool = True
+    sides: tuple[int, int | None] = (1, None)  # how many models it merges
+    survey: Survey | None = None
+
+
+def in_turn(function: Callable[[int, int], T], count: int, /) -> list[T]:
+    """`Each` without threads."""
+    return [function(start, min(start + CHUNK, count)) for start in range(0, count, CHUNK)]
+
+
+def check(method: Method, given: Mapping[str, object], sides: int) -> dict[str, Value]:
+    """The parameters of a method, complete and checked, for so many models."""
+    least, most = method.sides
+    if sides < least or (most is not None and sides > most):
+        wanted = f"{least}" if least == most else f"at least {least}"
+        raise UsageError(f"{method.name} merges {wanted} models, {sides} are given")
+    for name in given:
+        if name not in method.parameters:
+            raise UsageError(_unknown(f"{method.name} has no parameter", name, method.parameters))
+    checked: dict[str, Value] = {}
+    for name, parameter in method.parameters.items():
+        value = given.get(name, parameter.default)
+        if value is None:
+            raise UsageError(f"{method.name} needs the parameter {name}: {parameter.help}")
+        checked[name] = _value(f"{method.name}: {name}", parameter, value, sides)
+    return checked
+
+
+def nearest(methods: Mapping[str, Method], name: str) -> Method:
+    """The method of that name."""
+    if name not in methods:
+        raise UsageError(_unknown("there is no method", name, methods))
+    return methods[name]
+
+
+def number(parameters: Parameters, name: str) -> float:
+    """A checked parameter that is one number."""
+    value = parameters[name]
+    assert isinstance(value, int | float)  # noqa: S101  (as `check` left it)
+    return float(value)
+
+
+def numbers(parameters: Parameters, name: str) -> tuple[float, ...]:
+    """A checked parameter that is a number for each model."""
+    value = parameters[name]
+    assert isinstance(value, tuple)  # noqa: S101
+    return value
+
+
+def merge_tensor(method: Method, terms: Terms, parameters: Parameters) -> bytes:
+    """The content of one tensor at once; parameters as `check` gives them."""
+    if method.survey is not None:
+        parameters = method.survey([terms], parameters, in_turn)
+    content = method.prepare(terms, parameters, in_turn)
+    if isinstance(content, memoryview):
+        return bytes(content)
+    width = DTYPES[terms.dtype].bits // 8
+    room = memoryview(bytearray(terms.elements * width))
+    in_turn(
+        lambda start, stop: content(start, stop, room[start * width : stop * width]), terms.elements
+    )
+    return bytes(room)
+
+
+def _unknown(what: str, name: str, known: Mapping[str, object]) -> str:
+    near = difflib.get_close_matches(name, known, 1, 0.5)
+    hint = f"; did you mean {near[0]}?" if near else ""
+    return f"{what} {name!r}{hint} (known: {', '.join(known)})"
+
+
+def _value(where: str, parameter: Parameter, value: object, sides: int) -> Value:
+    if parameter.per_side:
+        many = list(value) if isinstance(value, list | tuple) else [value]
+        if len(many) not in {1, sides}:
+            raise UsageError(f"{where}: {len(many)} numbers for {sides} models")
+        found = tuple(_number(where, parameter, item) for item in many)
+        return found if len(found) == sides else found * sides
+    if parameter.choices or parameter.check:
+        return _text(where, parameter, value)
+    if isinstance(parameter.default, bool):
+        if not isinstance(value, bool):
+            raise UsageError(f"{where}: expected true or false, got {value!r}")
+        return value
+    return _number(where, parameter, value)
+
+
+def _text(where: str, parameter: Parameter, value: object) -> str:
+    if not isinstance(value, str) or (parameter.choices and value not in parameter.choices):
+        expected = f"one of {', '.join(parameter.choices)}" if parameter.choices else "a text"
+        raise UsageError(f"{where}: expected {expected}, got {value!r}")
+    try:
+        if parameter.check is not None:
+            parameter.check(value)
+    except ValueError as error:
+        raise UsageError(f"{where}: {error}") from error
+    return value
+
+
+def _number(where: str, parameter: Parameter, value: object) -> float:
+    good = isinstance(value, int | float) and not isinstance(value, bool)
+    if good and parameter.least <= float(value) <= parameter.most:  # type: ignore[arg-type]
+        finite = float(value)  # type: ignore[arg-type]
+        if abs(finite) != float("inf"):
+            return finite
+    raise UsageError(f"{where}: expected {_range(parameter)}, got {value!r}")
+
+
+def _range(parameter: Parameter) -> str:
+    least, most = parameter.least, parameter.most
+    if most != float("inf"):
+        return f"a number from {least:g} to {most:g}"
+    return f"a number of at least {least:g}" if least != float("-inf") else "a number"
