@@ -39,7 +39,8 @@ def _resolved(document: Document) -> bytes | None:
     chosen = {hunk.index: _candidates(hunk) for hunk in document.hunks}
     if not all(chosen.values()):
         return None
-    return document.assemble({index: found[0].value for index, found in chosen.items()})
+    document.chosen.update({index: found[0].value for index, found in chosen.items()})
+    return document.assemble("ours")
 
 
 def _name(case: Path) -> str:

@@ -6,6 +6,7 @@ trees); a `Hunk` is one conflict region of it and is what generators, checks and
 
 from __future__ import annotations
 
+from itertools import accumulate
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from tiebreak.merge import Merge
@@ -42,19 +43,32 @@ class Region(NamedTuple):
 
     def side(self, name: str) -> bytes:
         """The text of one side: ``base``, ``ours`` or ``theirs``."""
-        return {BASE: self.base, OURS: self.ours, THEIRS: self.theirs}[name]
+        if name == OURS:
+            return self.ours
+        return self.base if name == BASE else self.theirs
 
 
 class Document:
     """One file, line-merged: regions in order, shared by its hunks. Trees come on first use."""
 
-    __slots__ = ("_trees", "chosen", "language", "path", "regions", "texts")
+    __slots__ = (
+        "_filled",
+        "_starts",
+        "_trees",
+        "chosen",
+        "language",
+        "parsed",
+        "path",
+        "regions",
+        "texts",
+    )
 
     path: str
     texts: Mapping[str, bytes]
     regions: Sequence[Region]
     language: Language | None
     chosen: dict[int, bytes]  # resolutions so far, by region index
+    parsed: int  # bytes that checks have parsed so far
 
     def __init__(self, path: str, regions: Sequence[Region], language: Language | None) -> None:
         """Share `regions` (from `merge3.merge_lines`) of the file at `path`."""
@@ -63,6 +77,9 @@ class Document:
         self.language = language
         self.chosen = {}
         self.texts = {side: b"".join(r.side(side) for r in regions) for side in SIDES}
+        self.parsed = 0
+        self._filled: dict[str, bytes] = {}
+        self._starts: dict[str, list[int]] = {}
         self._trees: dict[bytes, Tree | None] = {}
 
     @property
@@ -72,16 +89,29 @@ class Document:
             Hunk(self, index) for index, region in enumerate(self.regions) if region.is_conflict
         ]
 
-    def assemble(self, chosen: Mapping[int, bytes], fill: str = OURS) -> bytes:
-        """The merged file with `chosen` texts by region index.
-
-        Conflicts not among them take what was chosen for them before, or else side `fill`.
-        """
-        known = {**self.chosen, **chosen}
+    def assemble(self, fill: str) -> bytes:
+        """The merged file with what was chosen so far; other conflicts take side `fill`."""
         return b"".join(
-            known[index] if index in known else _or(region.result, region.side(fill))
-            for index, region in enumerate(self.regions)
+            self.chosen[i] if i in self.chosen else _or(region.result, region.side(fill))
+            for i, region in enumerate(self.regions)
         )
+
+    def filled(self, fill: str) -> bytes:
+        """The merged file with side `fill` in all its conflicts, whatever was chosen so far."""
+        if fill not in self._filled:
+            self._filled[fill] = b"".join(_or(r.result, r.side(fill)) for r in self.regions)
+        return self._filled[fill]
+
+    def filled_start(self, index: int, fill: str) -> int:
+        """The byte at which a region starts in `filled`."""
+        return sum(len(_or(r.result, r.side(fill))) for r in self.regions[:index])
+
+    def starts(self, side: str) -> list[int]:
+        """The byte at which each region starts in a side's file, and the file's length."""
+        if side not in self._starts:
+            sizes = (len(region.side(side)) for region in self.regions)
+            self._starts[side] = list(accumulate(sizes, initial=0))
+        return self._starts[side]
 
     def tree(self, source: bytes) -> Tree | None:
         """The syntax tree of a version of this file; None without a grammar. Cached by content."""
@@ -120,21 +150,16 @@ class Hunk:
     @property
     def name(self) -> str:
         """Its lines in our file, 1-based: ``lines 12-18``, ``after line 7`` when ours is empty."""
-        first = self.offset(OURS, lines=True) + 1
+        first = self.document.texts[OURS].count(b"\n", 0, self.span(OURS)[0]) + 1
         count = len(self.region.ours.splitlines())
         if count == 0:
             return f"after line {first - 1}"
         return f"line {first}" if count == 1 else f"lines {first}-{first + count - 1}"
 
-    def offset(self, side: str, *, lines: bool = False) -> int:
-        """Where the hunk starts in a side's file: in bytes, or in whole lines."""
-        before = (r.side(side) for r in self.document.regions[: self.index])
-        return sum(text.count(b"\n") if lines else len(text) for text in before)
-
     def span(self, side: str) -> tuple[int, int]:
         """The hunk's byte range, half-open, in a side's whole file (`document.texts[side]`)."""
-        start = self.offset(side)
-        return start, start + len(self.region.side(side))
+        starts = self.document.starts(side)
+        return starts[self.index], starts[self.index + 1]
 
 
 def _or(result: bytes | None, otherwise: bytes) -> bytes:

@@ -8,3 +8,5 @@ from tiebreak.text.checks import duplicates, edits, markers, parses
 
 CHECKS: Final = (("edits", edits.check), ("markers", markers.check))
 LATE_CHECKS: Final = (("parses", parses.check), ("duplicates", duplicates.check))
+# What is right alone may be wrong together: two hunks that each add the same key.
+WHOLE_FILE_CHECKS: Final = (("parses", parses.whole), ("duplicates", duplicates.whole))

@@ -45,6 +45,24 @@ def check(hunk: Hunk, candidate: Candidate[bytes]) -> str | None:
     return reason if reason and _twice(hunk, candidate.value, THEIRS) else None
 
 
+def whole(document: Document) -> str | None:
+    """The same for a file with everything that was chosen for it."""
+    reasons = [_twice_in(document, document.assemble(side)) for side in (OURS, THEIRS)]
+    return reasons[0] if all(reasons) else None
+
+
+def _twice_in(document: Document, source: bytes) -> str | None:
+    for (_, label), group in _by_identity(document, source).items():
+        if len(group) > 1 and len(group) > _most(document, label):
+            return _told(label, len(group))
+    return None
+
+
+def _told(label: Label, number: int) -> str:
+    what, _, name = label
+    return f"{what} {name.decode('utf-8', 'replace')} {number} times"
+
+
 def _twice(hunk: Hunk, value: bytes, fill: str) -> str | None:
     document = hunk.document
     placed = place(hunk, value, fill)
@@ -64,16 +82,14 @@ def _twice(hunk: Hunk, value: bytes, fill: str) -> str | None:
         others = around.get((scope, label), ())
         number = count + sum(c.end <= placed.start or c.start >= end for c in others)
         if number > 1 and number > _most(document, label):
-            what, _, name = label
-            return f"{what} {name.decode('utf-8', 'replace')} {number} times"
+            return _told(label, number)
     return None
 
 
 @lru_cache(maxsize=2)  # two sides
 def _around(document: Document, fill: str) -> dict[tuple[int, Label], list[Claim]]:
     """What the file claims with a side in all its hunks."""
-    source = document.assemble({}, fill)
-    return _by_identity(document, source)
+    return _by_identity(document, document.filled(fill))
 
 
 def _by_identity(document: Document, source: bytes) -> dict[tuple[int, Label], list[Claim]]:
@@ -205,18 +221,24 @@ def _signature(rule: Definition, source: bytes, node: Node) -> bytes:
 
 def _qualifiers(rule: Definition, source: bytes, node: Node) -> list[bytes]:
     """Decorators, attributes: siblings directly before."""
-    siblings = node.parent.children if node.parent is not None else []
-    found: list[bytes] = []
-    for sibling in siblings:
-        if sibling.start_byte >= node.start_byte:
-            break
-        if sibling.type in rule.qualifiers:
-            found.append(words(source[sibling.start_byte : sibling.end_byte]))
-        elif "comment" not in sibling.type:
-            found = []
-    if any(found):
-        parameters = node.child_by_field_name("parameters")
-        found.append(
-            words(source[parameters.start_byte : parameters.end_byte]) if parameters else b""
-        )
-    return found
+    before = _qualified(rule.qualifiers, source, node.parent) if node.parent is not None else {}
+    found = before.get(node.start_byte, [])
+    if not any(found):
+        return found
+    parameters = node.child_by_field_name("parameters")
+    taken = words(source[parameters.start_byte : parameters.end_byte]) if parameters else b""
+    return [*found, taken]
+
+
+@lru_cache(maxsize=16)  # a file may define thousands of things in one scope: one pass for all
+def _qualified(kinds: Sequence[str], source: bytes, parent: Node) -> dict[int, list[bytes]]:
+    """The qualifiers directly before a child, by where the child starts."""
+    before: dict[int, list[bytes]] = {}
+    held: list[bytes] = []
+    for child in parent.children:
+        before[child.start_byte] = held
+        if child.type in kinds:
+            held = [*held, words(source[child.start_byte : child.end_byte])]
+        elif "comment" not in child.type:
+            held = []
+    return before

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tiebreak.text.checks.placing import place
+from tiebreak.text.checks.placing import exhausted, place
 from tiebreak.text.document import BASE, OURS, THEIRS
 from tiebreak.text.parse import error_count, parse
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from tiebreak.conflict import Candidate
     from tiebreak.text.document import Document, Hunk
 
@@ -23,13 +25,25 @@ def check(hunk: Hunk, candidate: Candidate[bytes]) -> str | None:
     allowed = _allowed(hunk.document)
     if allowed is None:
         return None
-    worst = 0
-    for fill in (OURS, THEIRS):
-        errors = _errors(hunk, candidate.value, fill, allowed)
-        if errors <= allowed:
-            return None
-        worst = max(worst, errors)
-    return f"does not parse: {worst} errors, {allowed} with the sides alone"
+    if exhausted(hunk.document):
+        return "too large a file, with too many conflicts, to check this one too"
+    return _compared([_errors(hunk, candidate.value, s, allowed) for s in (OURS, THEIRS)], allowed)
+
+
+def whole(document: Document) -> str | None:
+    """The same for a file with everything that was chosen for it."""
+    allowed = _allowed(document)
+    if allowed is None or document.language is None:
+        return None
+    trees = [parse(document.language, document.assemble(side)) for side in (OURS, THEIRS)]
+    return _compared([error_count(tree) for tree in trees if tree is not None], allowed)
+
+
+def _compared(errors: Sequence[int], allowed: int) -> str | None:
+    """What is wrong, unless one of the ways to fill the other conflicts is free of new errors."""
+    if any(count <= allowed for count in errors):
+        return None
+    return f"does not parse: {max(errors)} errors, {allowed} with the sides alone"
 
 
 def _allowed(document: Document) -> int | None:

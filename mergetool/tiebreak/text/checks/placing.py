@@ -1,13 +1,13 @@
 """The merged file with one candidate in place, parsed: what the structural checks look at.
 
 Hunks that are still open take one side. A hunk has many candidates and a file many hunks, so the
-file is parsed once per side and each candidate only where it differs.
+file is parsed once per side and each candidate only where it differs; and all of that is bounded.
 """
 
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from tiebreak.text.parse import parse
 
@@ -15,6 +15,16 @@ if TYPE_CHECKING:
     from tree_sitter import Tree
 
     from tiebreak.text.document import Document, Hunk
+
+
+BUDGET: Final = 24_000_000
+"""Bytes that may be parsed for the checks of one file: some two seconds. What then is not checked
+yet stays a conflict. Small files never come near: 500 conflicts in a file of 1,500 lines."""
+
+
+def exhausted(document: Document) -> bool:
+    """Whether the file is too large for one more of its many conflicts to be checked."""
+    return document.parsed > BUDGET
 
 
 class Placed(NamedTuple):
@@ -28,20 +38,16 @@ class Placed(NamedTuple):
 
 @lru_cache(maxsize=4)  # two checks, two sides
 def place(hunk: Hunk, value: bytes, fill: str) -> Placed | None:
-    """The file with `value` for the hunk, side `fill` for the others; None without a grammar."""
+    """The file with `value` for the hunk, side `fill` for all others; None without a grammar."""
     document = hunk.document
     if document.language is None:
         return None
-    before = document.assemble({}, fill)
-    source = document.assemble({hunk.index: value}, fill)
+    before = document.filled(fill)
+    start = document.filled_start(hunk.index, fill)
+    source = before[:start] + value + before[start + len(hunk.region.side(fill)) :]
     old = document.tree(before)
+    document.parsed += len(source)
     tree = parse(document.language, source, old, before) if old else None
     if tree is None:
         return None
-    start = _start(document, hunk.index, fill)
     return Placed(source, tree, start, start + len(value))
-
-
-def _start(document: Document, index: int, fill: str) -> int:
-    regions = document.regions[:index]
-    return sum(len(r.side(fill) if r.result is None else r.result) for r in regions)
