@@ -79,8 +79,15 @@ class Chunked(NamedTuple):
     tail: bytes
 
 
+LARGEST: Final = 64 * 1024
+"""Bytes of a hunk's three texts above which it is not taken apart: that is no list that people keep,
+and the time goes up with the square of what is on one line."""
+
+
 def piece_of(hunk: Hunk, side: str) -> Piece | None:
-    """A hunk's lines on one side; None when the file has no syntax tree."""
+    """A hunk's lines on one side; None when it is too large, or the file has no syntax tree."""
+    if sum(map(len, hunk.merge)) > LARGEST:
+        return None
     source = hunk.document.texts[side]
     tree = hunk.document.tree(source)
     return Piece(source, tree, *hunk.span(side)) if tree else None

@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""Time and memory of the token candidates at the sizes that must not hurt.
+"""Time and memory of a whole merge at the sizes that must not hurt.
 
-    python benchmarks/token_bounds.py
+    python benchmarks/bounds.py
 
-Each case runs in a process of its own: the line merge of a generated file, then the candidates of
-every hunk under all three tokenisations. The limits are 5 s of processor time and 500 MB; the exit
-code is 1 when a case is over them. The work itself is bounded in steps, so what is resolved does
-not depend on the machine; the seconds do.
+Each case runs in a process of its own, through the one door for text, `merge_text`: lines,
+candidates, checks, policy. The limits are 5 s of processor time and 500 MB; the exit code is 1 when
+a case is over them. The work itself is bounded in steps, so what is resolved does not depend on the
+machine; the seconds do.
 """
 
 from __future__ import annotations
@@ -18,10 +18,7 @@ import time
 from multiprocessing import get_context
 from typing import TYPE_CHECKING
 
-from tiebreak.text.document import Document
-from tiebreak.text.generators import adjacent, tokens
-from tiebreak.text.language import language_for
-from tiebreak.text.merge3 import merge_lines
+from tiebreak.text.file import merge_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -112,17 +109,12 @@ def measure(case: Callable[[], Texts]) -> tuple[float, float, str]:
     """Seconds of processor time, megabytes at the most, and what came of it."""
     texts = case()
     started = time.process_time()
-    path = "file.js"
-    document = Document(path, merge_lines(*texts), language_for(path))
-    clean = candidates = 0
-    for hunk in document.hunks:
-        found = [*adjacent.generate(hunk), *tokens.generate(hunk)]
-        candidates += len(found)
-        clean += any(not candidate.drops for candidate in found)
+    merge = merge_text("file.js", *texts)
     seconds = time.process_time() - started
     megabytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    hunks = len(document.hunks)
-    return seconds, megabytes, f"{hunks} hunks, {candidates} candidates, {clean} hunks clean"
+    candidates = sum(len(resolution.ranked) for resolution in merge.resolutions)
+    hunks = f"{merge.resolved} of {len(merge.resolutions)} hunks resolved"
+    return seconds, megabytes, f"{hunks}, {candidates} candidates"
 
 
 def main() -> int:
