@@ -80,7 +80,7 @@ class Chunked(NamedTuple):
 
 
 LARGEST: Final = 64 * 1024
-"""Bytes of a hunk's three texts above which it is not taken apart: that is no list that people keep,
+"""Bytes of a hunk's three texts above which it is not taken apart: people keep no such lists,
 and the time goes up with the square of what is on one line."""
 
 
