@@ -93,7 +93,7 @@ def test_patterns_mean_what_they_mean_in_gitignore(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("source", "line"),
     [
-        ("[polcy]\n", ".tiebreak.toml:1: polcy: unknown; known: policy"),
+        ("[polcy]\n", ".tiebreak.toml:1: polcy: unknown; known: policy, weights"),
         ("policy = 3\n", ".tiebreak.toml:1: policy: expected a table, [policy]"),
         (
             '\n[policy]\nmust = "apply"\n',

@@ -9,8 +9,9 @@ take content that another entry needs:
     {"path": ..., "base": {"digest": ..., "size": ...}, ..., "decisions": [...], "contents": {...}}
     <the contents, each once, zlib-compressed; "contents" says where by digest>
 
-Terms are digests. Text stores their content with the entry; a domain whose terms are gigabytes
-(`tiebreak.weights`) stores only what it needs for undoing. What cannot be recorded must not be done
+Terms are digests. Text stores their content with the entry. The terms of a checkpoint (of kind
+"tensors") are the names of git's own blobs, which hold it or its LFS pointer, and no content is
+stored; a base of size 0 is none. What cannot be recorded must not be done
 silently: `Journal.record` raises, and the driver then leaves git's own result.
 """
 
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 
 KEEP_DAYS: Final = 60  # as long as rerere keeps what was resolved (gc.rerereResolved)
 TEXT: Final = "text"
+TENSORS: Final = "tensors"
 
 _MAGIC: Final = "tiebreak-journal 1"
 _DAY: Final = 86400.0

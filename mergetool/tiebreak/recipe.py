@@ -9,6 +9,9 @@
     [policy."*.lock"]           # by path, with the patterns of .gitignore; of all that match,
     most = "leave"              # the last one that has a setting gives it
 
+    [weights]                   # how checkpoints are merged: `tiebreak.weights_recipe`
+    method = "task_arithmetic"
+
 A recipe comes with the tree that is being merged, so it can only lower what the user's own git
 configuration allows (`Policy.limited_by`). A recipe that cannot be read raises `RecipeError`;
 whoever merges must then resolve nothing (`NOTHING`) and say why.
@@ -27,12 +30,13 @@ if TYPE_CHECKING:
     from typing import Any
 
     from tiebreak.pattern import Pattern
+    from tiebreak.weights_recipe import WeightsRecipe
 
 NAME: Final = ".tiebreak.toml"
 NOTHING: Final = Policy(most=LEAVE, provable=LEAVE)  # the careful policy: every conflict stays
 UNLIMITED: Final = Policy(commit=0.0, apply=0.0, most=COMMIT, provable=COMMIT)
 
-_TABLES: Final = ("policy",)
+_TABLES: Final = ("policy", "weights")
 _LIMIT: Final = 64 * 1024  # bytes; the tree is not trusted, and a recipe is a page of text
 _TRIED: Final = 50  # lines that are tried as the one to complain of
 
@@ -55,9 +59,10 @@ class Rule(NamedTuple):
 
 
 class Recipe(NamedTuple):
-    """The rules in the order in which they apply."""
+    """The rules in the order in which they apply. `weights` is None without such a table."""
 
     rules: tuple[Rule, ...] = ()
+    weights: WeightsRecipe | None = None
 
     def policy_for(self, path: str, allowed: Policy) -> Policy:
         """The policy for a path: what the recipe says, limited by what the user allows."""
@@ -85,17 +90,25 @@ def parse_recipe(source: bytes) -> Recipe:
     text, data = _toml(source)
     for table in data:
         if table not in _TABLES:
-            raise _error(text, (table,), f"unknown; known: {', '.join(_TABLES)}")
+            raise complain(text, (table,), f"unknown; known: {', '.join(_TABLES)}")
     policy = data.get("policy", {})
     if not isinstance(policy, dict):
-        raise _error(text, ("policy",), "expected a table, [policy]")
+        raise complain(text, ("policy",), "expected a table, [policy]")
     tables = {name: value for name, value in policy.items() if isinstance(value, dict)}
     plain = {name: value for name, value in policy.items() if name not in tables}
     rules = [Rule(None, _settings(text, ("policy",), plain))]
     for pattern, settings in tables.items():
         where = ("policy", pattern)
-        rules.append(Rule(_compile(text, where), _settings(text, where, settings)))
-    return Recipe(tuple(rules))
+        rules.append(Rule(compile_pattern(text, where), _settings(text, where, settings)))
+    return Recipe(tuple(rules), _weights(text, data))
+
+
+def _weights(text: str, data: Mapping[str, object]) -> WeightsRecipe | None:
+    if "weights" not in data:
+        return None
+    from tiebreak.weights_recipe import parse_weights
+
+    return parse_weights(text, data["weights"])
 
 
 def policy_from_config(values: Iterable[tuple[str, str]]) -> Policy:
@@ -145,7 +158,7 @@ def _settings(
     settings: dict[str, Setting] = {}
     for name, value in values.items():
         if name not in _EXPECTED:
-            raise _error(text, (*where, name), f"unknown; known: {', '.join(_EXPECTED)}")
+            raise complain(text, (*where, name), f"unknown; known: {', '.join(_EXPECTED)}")
         settings[name] = _checked(_place(text, (*where, name)), name, value)
     return settings
 
@@ -166,7 +179,8 @@ def _checked(place: str, name: str, value: object) -> Setting:
     raise RecipeError(msg)
 
 
-def _error(text: str, keys: tuple[str, ...], what: str) -> RecipeError:
+def complain(text: str, keys: tuple[str, ...], what: str) -> RecipeError:
+    """The error for a key of a recipe: its line, its name, and what is wrong with it."""
     return RecipeError(f"{_place(text, keys)}: {what}")
 
 
@@ -201,10 +215,11 @@ def _dotted(keys: tuple[str, ...]) -> str:
     return ".".join(key if key.isidentifier() else f'"{key}"' for key in keys)
 
 
-def _compile(text: str, where: tuple[str, ...]) -> Pattern:
+def compile_pattern(text: str, where: tuple[str, ...]) -> Pattern:
+    """The pattern that the last of the keys is."""
     from tiebreak.pattern import parse_pattern
 
     try:
         return parse_pattern(where[-1])
     except ValueError as error:
-        raise _error(text, where, str(error)) from error
+        raise complain(text, where, str(error)) from error

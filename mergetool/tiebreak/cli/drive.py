@@ -28,9 +28,10 @@ if TYPE_CHECKING:
 
 RESOLVED: Final = 120  # merged, nothing is left to do: driver/tiebreak-driver
 UNRESOLVED: Final = 121  # the file stays unmerged; %A is right as it is
+NO_CHECKPOINT: Final = 122  # no version is one, or none is to be merged as one: git's text merge
 MEMORY: Final = 2 << 30  # bytes of address space; what needs more gets git's text merge
 
-_CONFIG: Final = rf"{settings.KEYS}|^alias\."
+_CONFIG: Final = rf"{settings.KEYS}|^alias\.|^lfs\.storage$|^extensions\.objectformat$"
 
 
 class Request(NamedTuple):
@@ -47,6 +48,15 @@ class Request(NamedTuple):
     label_theirs: str
     parent: int
 
+    @property
+    def of_tensors(self) -> bool:
+        """Whether it is a checkpoint.
+
+        Text is merged from a copy of ours, for its floor is in the target already; a checkpoint's
+        floor is ours itself.
+        """
+        return self.ours == self.target
+
 
 class Context(NamedTuple):
     """What the merge is part of: the user's configuration, the command, the repository."""
@@ -59,8 +69,8 @@ class Context(NamedTuple):
 def main(argv: Sequence[str]) -> None:
     """Merge one file and end the process; never returns."""
     sys.excepthook = _one_line
-    _bound_memory()
     request = _request(argv)
+    _bound_memory(mapped=request.of_tensors)
     try:
         status = drive(request)
     except TiebreakError as error:
@@ -82,9 +92,14 @@ def drive(request: Request) -> int:
     """Merge the request's file, and give the status to end with."""
     config = read_config(_CONFIG)
     if not settings.enabled(config):
-        return UNRESOLVED
-    signal.setitimer(signal.ITIMER_REAL, settings.timeout(config))
+        return NO_CHECKPOINT if request.of_tensors else UNRESOLVED
+    limit = settings.weights_timeout if request.of_tensors else settings.timeout
+    signal.setitimer(signal.ITIMER_REAL, limit(config))
     context = Context(config, parse(git_above(), config), git_dir())
+    if request.of_tensors:
+        from tiebreak.cli import drive_tensors
+
+        return drive_tensors.merge(request, context)
     return _merge(request, context)
 
 
@@ -100,8 +115,8 @@ def _merge(request: Request, context: Context) -> int:
     if not resolved and status == UNRESOLVED and outcome.text == _read(request.target):
         return UNRESOLVED  # else `git merge` would have cut the conflict otherwise than merge-file
     _stage(request, outcome.text)
-    if not _awaited(request):
-        _withdraw(request)
+    if not awaited(request):
+        withdraw(request)
         return UNRESOLVED
     if resolved and not context.call.only_looks:
         _record(request, context, (base, ours, theirs), outcome)
@@ -124,7 +139,7 @@ def _settings(request: Request, context: Context) -> Settings:
         style=context.call.style or settings.style(context.config),
         marker_size=request.marker_size,
         labels=Labels(request.label_ours, request.label_base, request.label_theirs),
-        favor=None if text_only else _favor(context),
+        favor=None if text_only else favor(context),
     )
 
 
@@ -135,7 +150,8 @@ def _policy(path: str, config: Mapping[str, str]) -> Policy:
     return load_recipe(".").policy_for(path, settings.allowed(config))
 
 
-def _favor(context: Context) -> str | None:
+def favor(context: Context) -> str | None:
+    """The side that gets what stays in conflict: a setting of the user's, or ``git merge -X``."""
     saved = saved_favor(context.git_dir, context.call) if context.git_dir else None
     return settings.favor(context.config) or context.call.favor or saved
 
@@ -148,12 +164,13 @@ def _stage(request: Request, text: bytes) -> None:
         os.fsync(file.fileno())
 
 
-def _awaited(request: Request) -> bool:
+def awaited(request: Request) -> bool:
     """Whether git still waits: it has gone on without us if the launcher was killed."""
     return os.getppid() == request.parent and os.path.exists(request.target)
 
 
-def _withdraw(request: Request) -> None:
+def withdraw(request: Request) -> None:
+    """Remove the result that nobody waits for."""
     if os.path.exists(f"{request.target}.result"):
         os.unlink(f"{request.target}.result")
 
@@ -165,14 +182,18 @@ def _record(
 
     if context.git_dir is None:
         return
-    operation = " ".join(filter(None, (context.call.command or "merge", request.label_theirs)))
     entry, contents = text_entry(
         request.path,
         Texts(*texts, outcome.floor, outcome.text),
         outcome.resolutions,
-        operation=operation,
+        operation=operation(request, context),
     )
     Journal(common_dir(context.git_dir)).record(entry, contents)
+
+
+def operation(request: Request, context: Context) -> str:
+    """On whose behalf: ``merge feature``, ``rebase 1f2e3d4 (subject)``."""
+    return " ".join(filter(None, (context.call.command or "merge", request.label_theirs)))
 
 
 def _summary(resolved: int, outcome: TextMerge) -> str:
@@ -193,13 +214,15 @@ def _read(name: str) -> bytes:
         return file.read()
 
 
-def _bound_memory() -> None:
+def _bound_memory(*, mapped: bool) -> None:
+    """Limit the address space; with files mapped into it, only what is not such a file."""
     import resource
 
-    _, most = resource.getrlimit(resource.RLIMIT_AS)
+    kind = resource.RLIMIT_DATA if mapped else resource.RLIMIT_AS
+    _, most = resource.getrlimit(kind)
     if most == resource.RLIM_INFINITY or most > MEMORY:
         try:
-            resource.setrlimit(resource.RLIMIT_AS, (MEMORY, most))
+            resource.setrlimit(kind, (MEMORY, most))
         except (OSError, ValueError):  # macOS has no such limit
             return
 

@@ -14,7 +14,7 @@ import click
     "--attributes",
     "first",
     metavar="PATTERN...",
-    help="Only for files that match, as in .gitattributes. Default: every known language.",
+    help="Only for files that match, as in .gitattributes. Default: known languages, checkpoints.",
 )
 @click.argument("more", nargs=-1, metavar="")
 def command(scope: str, first: str | None, more: tuple[str, ...]) -> None:

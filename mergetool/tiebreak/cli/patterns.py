@@ -1,11 +1,13 @@
-"""Attribute patterns for the languages that tiebreak knows: what ``install`` writes by default."""
+"""Attribute patterns for what tiebreak merges: what ``install`` writes by default."""
 
 from __future__ import annotations
 
 
 def default_patterns() -> list[str]:
-    """One pattern for every extension and file name of every language, sorted for reading."""
+    """Patterns for the files of every known language, sorted for reading, and for checkpoints."""
+    from tiebreak.git.install import CHECKPOINTS
     from tiebreak.text.language_table import EXTENSIONS, FILE_NAMES
 
     patterns = {f"*{extension}" for extension in EXTENSIONS} | set(FILE_NAMES)
-    return sorted(patterns, key=lambda pattern: (pattern.lower(), pattern))
+    languages = sorted(patterns, key=lambda pattern: (pattern.lower(), pattern))
+    return [*languages, f"*{CHECKPOINTS}"]

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tiebreak.cli import show
+from tiebreak.cli import show, tensors
+from tiebreak.journal import TENSORS, TEXT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -59,7 +60,7 @@ def _print_details(entries: Sequence[Entry], journal: Journal, repository: Repos
     for entry in entries:
         seen = show.path(entry.path, repository.top)
         click.secho(f"{entry.id}  {seen}: {_summary(entry)}, {_ago(entry.when)}", bold=True)
-        for line in show.columns([_row(decision) for decision in entry.decisions]):
+        for line in show.columns(_rows(entry)):
             click.echo(f"  {line}")
         for diff_line in _difference(entry, journal):
             _echo_diff(diff_line)
@@ -68,9 +69,17 @@ def _print_details(entries: Sequence[Entry], journal: Journal, repository: Repos
 
 def _summary(entry: Entry) -> str:
     """``merge other: 2 of 3 conflicts resolved``, and whether that was taken back."""
+    if entry.kind == TENSORS:
+        return tensors.summary(entry)
     conflicts = show.count(len(entry.decisions), "conflict")
     undone = " (undone)" if entry.undone else ""
     return f"{entry.operation}: {entry.resolved} of {conflicts} resolved{undone}"
+
+
+def _rows(entry: Entry) -> list[tuple[str, str, str, str]]:
+    if entry.kind == TENSORS:
+        return list(tensors.rows(entry))
+    return [_row(decision) for decision in entry.decisions]
 
 
 def _row(decision: Decision) -> tuple[str, str, str, str]:
@@ -93,7 +102,6 @@ def _confidence(decision: Decision) -> str:
 
 def _difference(entry: Entry, journal: Journal) -> list[bytes]:
     from tiebreak.cli.unified import unified
-    from tiebreak.journal import TEXT
 
     if entry.kind != TEXT:
         return []

@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 def command(wanted: tuple[str, ...], everything: bool, force: bool) -> int:  # noqa: FBT001  (click's)
     """Put git's own conflict back in place of an automatic resolution.
 
-    The file gets the markers that git alone would have written, and is unmerged again. After the
-    merge was committed: resolve, git add, and amend. `tiebreak solve` gives the automatic result
-    again.
+    The file gets the markers that git alone would have written, and is unmerged again; a
+    checkpoint is ours again, and unmerged. After the merge was committed: resolve, git add, and
+    amend. `tiebreak solve` gives the automatic result again, for a checkpoint `git checkout -m`.
     """
     from tiebreak.cli.entries import last_operation, open_journal, select
     from tiebreak.cli.undoing import latest, undo

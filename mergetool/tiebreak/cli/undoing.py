@@ -7,8 +7,9 @@ the file with the markers that git alone would have written. The automatic resul
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
+from tiebreak.cli import undoing_tensors
 from tiebreak.errors import InputError
 from tiebreak.git.command import git
 from tiebreak.git.stages import (
@@ -27,7 +28,7 @@ from tiebreak.git.worktree import (
     work_tree_form,
     write_file,
 )
-from tiebreak.journal import TEXT
+from tiebreak.journal import TENSORS, TEXT
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -60,19 +61,40 @@ def undo(entry: Entry, journal: Journal, repository: Repository, *, force: bool)
     if top is None:
         msg = "this repository is bare; there is no work tree to put a conflict into"
         raise InputError(msg)
-    if entry.kind != TEXT:
+    if entry.kind not in {TEXT, TENSORS}:
         return Undone(entry.path, f"it is of kind {entry.kind!r}, which cannot be undone yet")
     if beyond_link(entry.path, top):
         return Undone(entry.path, "a folder on the way to it is a symbolic link")
     if entry.undone and not force:
         return Undone(entry.path, "was undone already")
+    if entry.kind == TENSORS:
+        return _undo_tensors(entry, journal, repository, top, force=force)
     texts = journal.texts(entry)
     current = read_file(os.path.join(top, entry.path))
     changed = _changed(entry.path, texts, top)
     if changed and not force:
-        return Undone(entry.path, f"{changed} since; --force keeps a copy and undoes it")
+        return Undone(entry.path, _SINCE.format(changed))
     saved = _save(entry, current, repository, top) if changed else ()
     _put_back(entry.path, texts, current, top)
+    journal.mark_undone(entry)
+    return Undone(entry.path, "", saved)
+
+
+_SINCE: Final = "{} since; --force keeps a copy and undoes it"
+
+
+def _undo_tensors(
+    entry: Entry, journal: Journal, repository: Repository, top: str, *, force: bool
+) -> Undone:
+    refused = undoing_tensors.refusal(entry, top)
+    if refused:
+        return Undone(entry.path, refused)
+    staged = _staged(entry.path, top)
+    changed = undoing_tensors.changed(entry, staged, top)
+    if changed and not force:
+        return Undone(entry.path, _SINCE.format(changed))
+    saved = undoing_tensors.save(entry, repository, top) if changed else ()
+    undoing_tensors.put_back(entry, staged, top)
     journal.mark_undone(entry)
     return Undone(entry.path, "", saved)
 

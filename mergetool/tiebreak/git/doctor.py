@@ -171,13 +171,22 @@ def _check_switches(_setup: Setup) -> Iterator[Finding]:
     if os.environ.get("TIEBREAK") == "0":
         yield Finding("TIEBREAK=0 in the environment switches tiebreak off", "unset TIEBREAK")
     config = dict(config_section(settings.KEYS))
-    for read in (settings.enabled, settings.timeout, settings.favor, settings.allowed):
+    for read in _SETTINGS:
         try:
             if read(config) is False:
                 fix = "git config --unset tiebreak.enabled"
                 yield Finding("tiebreak.enabled is false: tiebreak is switched off", fix)
         except TiebreakError as error:
             yield Finding(f"{error}: nothing is resolved until it is right", "git config --edit")
+
+
+_SETTINGS: Final = (
+    settings.enabled,
+    settings.timeout,
+    settings.weights_timeout,
+    settings.favor,
+    settings.allowed,
+)
 
 
 def _check_recursive(setup: Setup) -> Iterator[Finding]:

@@ -23,6 +23,7 @@ GLOBAL: Final = "global"
 LOCAL: Final = "local"
 DRIVER: Final = "tiebreak"
 SECTION: Final = f"merge.{DRIVER}"
+CHECKPOINTS: Final = ".safetensors"  # how their names end: driver/tiebreak-driver
 BEGIN: Final = "# >>> tiebreak (written by `tiebreak install`, removed by `tiebreak uninstall`)"
 END: Final = "# <<< tiebreak"
 
@@ -83,8 +84,13 @@ def registration(scope: str, patterns: Sequence[str]) -> Registration:
         # The merge of merge bases is shown to nobody, and a conflict must stay one there.
         (f"{SECTION}.recursive", "text"),
     )
-    lines = tuple(f"{_attribute(p)} merge={DRIVER}" for p in patterns)
+    lines = tuple(f"{_attribute(p)} merge={DRIVER}{_also(p)}" for p in patterns)
     return Registration(scope, settings, attributes_file(scope), lines)
+
+
+def _also(pattern: str) -> str:
+    """A checkpoint is no text whatever its first bytes are; a filter (LFS) stays what it is."""
+    return " -text" if pattern.endswith(CHECKPOINTS) else ""
 
 
 def _attribute(pattern: str) -> str:

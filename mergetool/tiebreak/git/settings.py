@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 KEYS: Final = r"^tiebreak\.|^merge\.conflictstyle$"  # for `git config --get-regexp`
 TIMEOUT: Final = "10"  # seconds for one file; driver/tiebreak-start.py has it too
+WEIGHTS_TIMEOUT: Final = "3600"  # the same for a checkpoint, which takes as long as copying it
 
 _FAVORS: Final = ("ours", "theirs", "union")
 _STYLES: Final = ("merge", "diff3", "zdiff3")
@@ -37,13 +38,22 @@ def enabled(config: Config) -> bool:
 
 def timeout(config: Config) -> float:
     """``tiebreak.timeout``: seconds for one file, then git's own conflict is kept."""
-    value = config.get("tiebreak.timeout", TIMEOUT)
+    return _seconds("tiebreak.timeout", config.get("tiebreak.timeout", TIMEOUT))
+
+
+def weights_timeout(config: Config) -> float:
+    """``tiebreak.weightsTimeout``: seconds for one checkpoint, then ours is kept, in conflict."""
+    value = config.get("tiebreak.weightstimeout", WEIGHTS_TIMEOUT)
+    return _seconds("tiebreak.weightsTimeout", value)
+
+
+def _seconds(name: str, value: str) -> float:
     try:
         seconds = float(value)
     except ValueError:
         seconds = 0.0
     if not 0 < seconds < float("inf"):
-        msg = f"git config tiebreak.timeout: expected seconds, more than 0, got {value!r}"
+        msg = f"git config {name}: expected seconds, more than 0, got {value!r}"
         raise UsageError(msg)
     return seconds
 

@@ -1,0 +1,222 @@
+"""The merge driver's Python half for checkpoints, started instead of git's text merge.
+
+The file holds ours, which is what stays unless every tensor is settled. Each version may be the
+checkpoint itself or a Git LFS pointer to it; the result is of the kind that ours is. Nothing here
+holds a whole file: versions are mapped, the result is streamed beside the target.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import Counter
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from tiebreak.cli import drive
+from tiebreak.cli.drive import NO_CHECKPOINT, RESOLVED, UNRESOLVED, say
+from tiebreak.errors import InputError
+from tiebreak.git import settings
+from tiebreak.git.spawn import common_dir
+from tiebreak.policy import ACTIONS, SUGGEST
+from tiebreak.weights.lfs import LONGEST_POINTER, Pointer, Store, parse_pointer
+
+if TYPE_CHECKING:
+    from tiebreak.cli.drive import Context, Request
+    from tiebreak.journal import Decision, Term
+    from tiebreak.weights.file import CheckpointMerge, Settings, Verdict
+
+NUMPY: Final = "merging checkpoints needs numpy: pip install 'tiebreak[weights]'; ours is kept"
+
+_SHOWN: Final = 3  # tensors that are named in the one line
+
+
+class Version(NamedTuple):
+    """One of git's three files: what is in it, and the file that holds the tensors."""
+
+    side: str
+    file: str
+    content: str
+    pointer: Pointer | None
+    known: bool  # empty, a pointer, or begins as safetensors do
+
+
+def merge(request: Request, context: Context) -> int:
+    """Merge a checkpoint, and give the status to end with."""
+    if context.call.only_looks and context.call.command not in _WRITE_TREES:
+        return UNRESOLVED  # a merge for showing is not worth gigabytes
+    found = [
+        _look(*side)
+        for side in zip(_SIDES, (request.base, request.ours, request.theirs), strict=True)
+    ]
+    if not any(version.known and _size(version.file) for version in found):
+        return NO_CHECKPOINT
+    store = _store(context)
+    base, ours, theirs = (_fetched(version, store) for version in found)
+    output = f"{request.target}.result"
+    outcome = _merge(request, context, (base, ours, theirs), output)
+    if outcome.written and ours.pointer is not None:
+        _write_pointer(output, store)
+    if not drive.awaited(request):
+        drive.withdraw(request)
+        return UNRESOLVED
+    if not context.call.only_looks:
+        _record(request, context, (base, ours, theirs), outcome)
+    if outcome.written:
+        os.replace(output, request.target)
+    if not context.call.only_looks:
+        say(request.path, _summary(outcome))
+    return UNRESOLVED if outcome.unmerged else RESOLVED
+
+
+_SIDES: Final = ("base", "ours", "theirs")
+_WRITE_TREES: Final = frozenset({"merge-tree", "replay"})
+
+
+def _look(side: str, file: str) -> Version:
+    """What a file is, by its content."""
+    with open(file, "rb") as opened:
+        head = opened.read(LONGEST_POINTER + 1)
+    pointer = parse_pointer(head)
+    known = not head or pointer is not None or head[8:9] == b"{"
+    return Version(side, file, file, pointer, known)
+
+
+def _size(file: str) -> int:
+    return os.stat(file).st_size
+
+
+def _store(context: Context) -> Store:
+    common = common_dir(context.git_dir or os.curdir)
+    return Store(common, context.config.get("lfs.storage", "lfs"))
+
+
+def _fetched(version: Version, store: Store) -> Version:
+    """A version with its content at hand. Asks git-lfs for an object that is not here."""
+    if version.pointer is None:
+        return version
+    content = store.find(version.pointer)
+    if content is None:
+        _fetch(version.file)
+        content = store.find(version.pointer)
+    if content is None:
+        oid = version.pointer.oid[:12]
+        msg = f"{version.side}: the Git LFS object {oid} is not here, and git lfs cannot get it"
+        raise InputError(f"{msg}; ours is kept")
+    return version._replace(content=content)
+
+
+def _fetch(pointer: str) -> None:
+    """Let git-lfs put an object into the store, as a checkout would."""
+    actions = [
+        (os.POSIX_SPAWN_OPEN, 0, pointer, os.O_RDONLY, 0),
+        (os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0),
+        (os.POSIX_SPAWN_OPEN, 2, os.devnull, os.O_WRONLY, 0),
+    ]
+    environment = {**os.environ, "GIT_LFS_SKIP_SMUDGE": "0"}
+    child = os.posix_spawnp("git", ("git", "lfs", "smudge"), environment, file_actions=actions)
+    os.waitpid(child, 0)  # whether it came shows in the store
+
+
+def _merge(
+    request: Request, context: Context, versions: tuple[Version, Version, Version], output: str
+) -> CheckpointMerge:
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # else it reserves memory for every core
+    try:
+        from tiebreak.weights.file import Files, merge_checkpoints
+    except ModuleNotFoundError as error:
+        if error.name != "numpy":
+            raise
+        raise InputError(NUMPY) from error
+    base, ours, theirs = versions
+    # The base may be a merge of merge bases, made by lines: pointers with markers are no version.
+    common = base.content if base.known and _size(base.content) else None
+    files = Files(common, ours.content, theirs.content)
+    return merge_checkpoints(request.path, files, output, _settings(request, context))
+
+
+def _settings(request: Request, context: Context) -> Settings:
+    from tiebreak.recipe import load_recipe
+    from tiebreak.weights.file import Settings
+    from tiebreak.weights_recipe import WeightsRecipe
+
+    recipe = load_recipe(".")
+    favor = drive.favor(context)
+    return Settings(
+        recipe.policy_for(request.path, settings.allowed(context.config)),
+        (recipe.weights or WeightsRecipe()).for_path(request.path),
+        favor if favor in {"ours", "theirs"} else None,
+    )
+
+
+def _write_pointer(output: str, store: Store) -> None:
+    """Put the result into the store of Git LFS, and its pointer in its place."""
+    pointer = store.store_file(output, move=True)
+    with open(output, "wb") as file:
+        file.write(pointer.text)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _record(
+    request: Request,
+    context: Context,
+    versions: tuple[Version, Version, Version],
+    outcome: CheckpointMerge,
+) -> None:
+    from tiebreak.journal import TENSORS, Entry, Journal, entry_key
+
+    if context.git_dir is None:
+        return
+    hasher = context.config.get("extensions.objectformat", "sha1")
+    base, ours, theirs = (_term(version.file, hasher) for version in versions)
+    result = _term(f"{request.target}.result", hasher) if outcome.written else ours
+    key = entry_key(TENSORS, request.path, base.digest, ours.digest, theirs.digest)
+    decisions = tuple(_decision(v, used=outcome.written) for v in outcome.verdicts)
+    entry = Entry(
+        key, request.path, TENSORS, time.time(), drive.operation(request, context),
+        base, ours, theirs, ours, result, decisions,
+    )  # fmt: skip
+    Journal(common_dir(context.git_dir)).record(entry, {})
+
+
+def _term(file: str, hasher: str) -> Term:
+    """The name of the blob that git makes of a file (gitformat-pack(5), "object name")."""
+    import hashlib
+
+    from tiebreak.journal import Term
+
+    size = _size(file)
+    state = hashlib.new(hasher, b"blob %d\0" % size, usedforsecurity=False)
+    with open(file, "rb") as opened:
+        while piece := opened.read(1 << 20):
+            state.update(piece)
+    return Term(state.hexdigest(), size)
+
+
+def _decision(verdict: Verdict, *, used: bool) -> Decision:
+    """`chosen` stays empty: what is taken whole is in the version that is named."""
+    from tiebreak.journal import Decision
+
+    action = verdict.action if used else min(verdict.action, SUGGEST, key=ACTIONS.index)
+    stratum = verdict.kind or verdict.by
+    return Decision(
+        verdict.name, action, "" if verdict.open else verdict.by, stratum, why=verdict.why
+    )
+
+
+def _summary(outcome: CheckpointMerge) -> str:
+    """``2 of 9 changed tensors in conflict, ours is kept: lm_head.weight (...)``."""
+    left = outcome.conflicts
+    if left:
+        named = "; ".join(f"{v.name} ({v.why})" for v in left[:_SHOWN])
+        more = f"; {len(left) - _SHOWN} more" if len(left) > _SHOWN else ""
+        total = len(outcome.verdicts)
+        found = f"{len(left)} of {total} changed tensors in conflict, ours is kept"
+        return f"{found}: {named}{more} (tiebreak review)"
+    by = Counter(verdict.by for verdict in outcome.verdicts)
+    parts = ", ".join(f"{number} {_BY.get(name, f'by {name}')}" for name, number in by.items())
+    review = ", left unmerged for review" if outcome.unmerged else ""
+    return f"{outcome.tensors} tensors merged: {parts}{review} (tiebreak review)"
+
+
+_BY: Final = {"ours": "from ours", "theirs": "from theirs", "both": "changed alike"}

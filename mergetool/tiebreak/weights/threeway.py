@@ -1,0 +1,212 @@
+"""The trivial rule for every tensor of three checkpoints: who changed it, and who did not.
+
+`plan` needs no recipe and computes nothing: a tensor that one side changed, or both in the same
+way, is settled by comparing bytes. What is left is a `TensorConflict` that says why. The result
+keeps our order of tensors, and theirs for what they added, so that stores that share blocks between
+versions of a file still find them.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from tiebreak.merge import Merge
+from tiebreak.weights import conflict as kinds
+from tiebreak.weights.conflict import Copy, Removed, Tensor, TensorConflict
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from tiebreak.weights.checkpoint import Checkpoint
+    from tiebreak.weights.conflict import Value
+
+OURS: Final = "ours"
+THEIRS: Final = "theirs"
+BOTH: Final = "both"  # made the same change
+NOBODY: Final = "nobody"  # changed it
+
+_TOKEN_TABLES: Final = (  # names of the tables with one row for each token, by architecture
+    "embed_tokens.weight",
+    "wte.weight",
+    "word_embeddings.weight",
+    "tok_embeddings.weight",
+    "embed_in.weight",
+    "shared.weight",
+    "lm_head.weight",
+    "embed_out.weight",
+    "output.weight",
+    "lm_head.bias",
+)
+_RELATED: Final = 0.5  # of the sides' tensors, the least share that a base has in the same form
+
+
+class Step(NamedTuple):
+    """What becomes of one name: settled, by `who`'s change, or a conflict."""
+
+    name: str
+    who: str
+    value: Value | None
+    conflict: TensorConflict | None
+
+
+class Texts(NamedTuple):
+    """The metadata of the result, and the keys that both sides changed, each with the reason."""
+
+    values: dict[str, str] | None
+    conflicts: dict[str, str]
+
+
+class Versions(NamedTuple):
+    """Three checkpoints. `base` is None where the sides have no version in common."""
+
+    path: str
+    base: Checkpoint | None
+    ours: Checkpoint
+    theirs: Checkpoint
+
+
+def plan(versions: Versions) -> list[Step]:
+    """One step for every name of the three, in the order of the result."""
+    names = in_order(versions.ours.names, versions.theirs.names)
+    base = versions.base
+    gone = (
+        [n for n in base.names if n not in versions.ours and n not in versions.theirs]
+        if base
+        else []
+    )
+    related = base is None or _related(versions)
+    return [_step(versions, name, related=related) for name in [*names, *gone]]
+
+
+def in_order(ours: Sequence[str], theirs: Sequence[str]) -> list[str]:
+    """Ours, with each name that only theirs has after the one that precedes it there."""
+    known = set(ours)
+    after: dict[str | None, list[str]] = {}
+    previous: str | None = None
+    for name in theirs:
+        if name in known:
+            previous = name
+        else:
+            after.setdefault(previous, []).append(name)
+    return [*after.get(None, ()), *(n for own in ours for n in (own, *after.get(own, ())))]
+
+
+def _step(versions: Versions, name: str, *, related: bool) -> Step:
+    base, ours, theirs = (_tensor(v, name) for v in (versions.base, versions.ours, versions.theirs))
+    if ours is None and theirs is None:
+        return Step(name, BOTH, Removed(name), None)
+    if ours is not None and ours.same(theirs):
+        unchanged = base is not None and ours.same(base)
+        return Step(name, NOBODY if unchanged else BOTH, Copy(ours), None)
+    if versions.base is not None:
+        if _unchanged(base, ours):
+            return Step(name, THEIRS, _value(name, theirs), None)
+        if _unchanged(base, theirs):
+            return Step(name, OURS, _value(name, ours), None)
+    merge = Merge.three_way(base, ours, theirs)
+    kind, why = _reason(merge, name, based=versions.base is not None, related=related)
+    return Step(name, BOTH, None, TensorConflict(merge, versions.path, name, kind, why))
+
+
+def _tensor(checkpoint: Checkpoint | None, name: str) -> Tensor | None:
+    return Tensor(checkpoint, name) if checkpoint is not None and name in checkpoint else None
+
+
+def _value(name: str, tensor: Tensor | None) -> Value:
+    return Removed(name) if tensor is None else Copy(tensor)
+
+
+def _unchanged(base: Tensor | None, side: Tensor | None) -> bool:
+    return side is None if base is None else base.same(side)
+
+
+def _reason(
+    merge: Merge[Tensor | None], name: str, *, based: bool, related: bool
+) -> tuple[str, str]:
+    """The first rule that has something to say of a conflict."""
+    base, ours, theirs = merge.base, merge.ours, merge.theirs
+    if ours is None or theirs is None:
+        return kinds.PRESENCE, _presence(base, ours, theirs)
+    if ours.form != theirs.form or (base is not None and base.form != ours.form):
+        return _form(name, base, ours, theirs)
+    if not based:
+        return kinds.NO_BASE, "both have it, with different values, and no common version"
+    if base is None:
+        return kinds.NO_BASE, f"both added it, with different values ({ours})"
+    if not related:
+        return kinds.UNRELATED, kinds.OF_ANOTHER_MODEL
+    return kinds.BOTH, f"both changed it ({ours})"
+
+
+def _presence(base: Tensor | None, ours: Tensor | None, theirs: Tensor | None) -> str:
+    kept, gone = (OURS, THEIRS) if ours is not None else (THEIRS, OURS)
+    if base is None:
+        return f"only {kept} has it, and there is no common version"
+    tensor = ours if ours is not None else theirs
+    reformed = tensor is not None and tensor.form != base.form
+    return f"{gone} removed it, {kept} changed it" + (f" to {tensor}" if reformed else "")
+
+
+def _form(name: str, base: Tensor | None, ours: Tensor, theirs: Tensor) -> tuple[str, str]:
+    """Which of the two things that make up a form differs, and how."""
+    before = str(base) if base is not None else "absent"
+    seen = f"base {before}, ours {ours}, theirs {theirs}"
+    shapes = {tensor.info.shape for tensor in (base, ours, theirs) if tensor is not None}
+    if len(shapes) == 1:
+        return kinds.DTYPE, f"the types differ: {seen}"
+    if name.endswith(_TOKEN_TABLES) and len({shape[1:] for shape in shapes}) == 1:
+        return (
+            kinds.VOCABULARY,
+            f"rows of the vocabulary differ, merge the tokenizers first: {seen}",
+        )
+    return kinds.SHAPE, f"the shapes differ: {seen}"
+
+
+def _related(versions: Versions) -> bool:
+    """Whether most tensors of each side are in the base in the same form."""
+    base = versions.base
+    assert base is not None  # noqa: S101  (asked for by `plan` only then)
+    for side in (versions.ours, versions.theirs):
+        forms = [_tensor(base, name) for name in side.names]
+        known = sum(
+            tensor is not None and tensor.form == Tensor(side, name).form
+            for name, tensor in zip(side.names, forms, strict=True)
+        )
+        if known < _RELATED * len(side.names):
+            return False
+    return True
+
+
+def merge_metadata(versions: Versions, prefer: str | None) -> Texts:
+    """The metadata by key, as tensors are; `prefer` is the side that gets what both changed."""
+    of = [None if v is None else v.metadata for v in versions[1:]]
+    ours, theirs = of[1], of[2]
+    if ours == theirs:
+        return Texts(ours, {})
+    values: dict[str, str] = {}
+    conflicts: dict[str, str] = {}
+    for key in sorted({*(ours or ()), *(theirs or ())}):
+        chosen, conflict = _text([None if m is None else m.get(key) for m in of], prefer)
+        if chosen is not None:
+            values[key] = chosen
+        if conflict:
+            conflicts[key] = conflict
+    return Texts(values or None, conflicts)
+
+
+def _text(terms: Sequence[str | None], prefer: str | None) -> tuple[str | None, str]:
+    base, ours, theirs = terms
+    merged = Merge.three_way(base, ours, theirs).resolve_trivial()
+    if merged.is_resolved:
+        return merged.value, ""
+    if prefer is not None:
+        return (ours if prefer == OURS else theirs), ""
+    return ours, "both changed this text of the header"
+
+
+def count(steps: Sequence[Step]) -> Iterator[tuple[str, int]]:
+    """How many tensors each side changed alone, and both alike; sides without any are left out."""
+    for who in (OURS, THEIRS, BOTH):
+        number = sum(step.who == who and step.conflict is None for step in steps)
+        if number:
+            yield who, number
