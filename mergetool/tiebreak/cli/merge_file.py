@@ -127,20 +127,11 @@ def _run(options: Options) -> int:
 
 def _plain(texts: Sequence[bytes], settings: Settings) -> tuple[bytes, int]:
     """The merge as git does it, and the number of conflicts."""
-    from tiebreak.text.markers import render
     from tiebreak.text.merge3 import merge_lines
 
     ours, base, theirs = texts
     regions = merge_lines(base, ours, theirs, algorithm=settings.algorithm)
-    return render(
-        regions,
-        style=settings.style,
-        level=settings.level,
-        labels=settings.labels,
-        marker_size=settings.marker_size,
-        favor=settings.favor,
-        algorithm=settings.algorithm,
-    )
+    return settings.render(regions)
 
 
 def _settings(options: Options) -> Settings:

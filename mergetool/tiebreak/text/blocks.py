@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from tiebreak.policy import APPLY, COMMIT
 from tiebreak.text.lines import split_lines
-from tiebreak.text.markers import MOST_LINES_BETWEEN, STYLES, MarkedConflict, parse_markers, render
+from tiebreak.text.markers import MOST_LINES_BETWEEN, STYLES, MarkedConflict, parse_markers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -123,14 +123,7 @@ def _close(between: Sequence[Region]) -> bool:
 
 
 def _render(regions: Sequence[Region], how: Settings) -> bytes:
-    return render(
-        regions,
-        style=how.style,
-        level=how.level,
-        labels=how.labels,
-        marker_size=how.marker_size,
-        algorithm=how.algorithm,
-    ).text
+    return how._replace(favor=None).render(regions).text
 
 
 def _items(text: bytes, marker_size: int) -> list[bytes | MarkedConflict]:

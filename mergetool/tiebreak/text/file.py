@@ -35,6 +35,18 @@ class Settings(NamedTuple):
     level: str = "zealous"
     favor: str | None = None  # ours, theirs or union, for what stays in conflict (git's -X)
 
+    def render(self, regions: Sequence[Region]) -> Rendered:
+        """Write regions, and those in conflict as git would under these settings."""
+        return render(
+            regions,
+            style=self.style,
+            level=self.level,
+            labels=self.labels,
+            marker_size=self.marker_size,
+            favor=self.favor,
+            algorithm=self.algorithm,
+        )
+
 
 class TextMerge(NamedTuple):
     """The outcome for one file.
@@ -76,11 +88,11 @@ def merge_text(
         return TextMerge(ours, ours, 0, unmerged=True, resolutions=(), document=None)
     regions = merge_lines(base, ours, theirs, algorithm=settings.algorithm)
     document = Document(path, regions, language_for(path))
-    floor = _render(regions, settings)
+    floor = settings.render(regions)
     if floor.conflicts == 0 or any(map(has_markers, sides)):
         return TextMerge(floor.text, floor.text, floor.conflicts, floor.conflicts > 0, (), document)
     resolutions = resolve_document(document, settings.policy)
-    written = _render(_settle(document, resolutions), settings)
+    written = settings.render(_settle(document, resolutions))
     unmerged = written.conflicts > 0 or any(r.action == APPLY for r in resolutions)
     return TextMerge(
         written.text, floor.text, written.conflicts, unmerged, tuple(resolutions), document
@@ -120,15 +132,3 @@ def _settle(document: Document, resolutions: Sequence[Resolution[bytes]]) -> lis
             value = resolution.chosen.candidate.value
             regions[hunk.index] = hunk.region._replace(result=value)
     return regions
-
-
-def _render(regions: Sequence[Region], settings: Settings) -> Rendered:
-    return render(
-        regions,
-        style=settings.style,
-        level=settings.level,
-        labels=settings.labels,
-        marker_size=settings.marker_size,
-        favor=settings.favor,
-        algorithm=settings.algorithm,
-    )
