@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from tiebreak.weights.methods import linear, task_arithmetic
+from tiebreak.weights.methods import dare, layer_swap, linear, slerp, task_arithmetic, ties
 from tiebreak.weights.methods.method import (
     Method,
     Parameters,
@@ -21,6 +21,10 @@ METHODS: Final = {
     for method in (
         linear.METHOD,
         task_arithmetic.METHOD,
+        ties.METHOD,
+        dare.METHOD,
+        slerp.METHOD,
+        layer_swap.METHOD,
     )
 }
 

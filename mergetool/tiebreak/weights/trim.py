@@ -1,0 +1,97 @@
+"""The magnitude from which on the entries of a task vector are kept: exact, without sorting.
+
+Of n deltas, the floor(density * n) largest are kept, at least one, together with all that are as
+large as the smallest of them; a delta of 0 is never kept. (In BF16 some 3 % of the entries of a
+fine-tuned model share the threshold's magnitude, so which of them are kept has to be defined.)
+
+Magnitudes are compared as the bits of a float32, which order as the numbers do: two histograms, of
+the upper and the lower bits, find the one that is wanted.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from tiebreak.weights.kernels import kernels
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from tiebreak.weights.kernels import Side
+    from tiebreak.weights.methods.method import Each, Terms
+
+FEW: Final = 1 << 14  # elements: selecting among them is faster than clearing a histogram
+LOWER: Final = 15  # bits
+SMALLEST: Final = 1  # the least magnitude that is not 0
+
+
+def kept(density: float, elements: int) -> int:
+    """How many entries are wanted. The density is read as it is written: 0.29 of 100 is 29."""
+    return max(1, int(Fraction(repr(density)) * elements))
+
+
+def threshold(base: Side, side: Side, elements: int, density: float, each: Each) -> int:
+    """The threshold of one tensor, as `Side.threshold` takes it; 0 when nothing is trimmed."""
+    if density >= 1 or not elements:
+        return 0
+    wanted = kept(density, elements)
+    if elements <= FEW:
+        magnitudes = kernels().magnitudes(base, side, 0, elements)
+        place = elements - wanted
+        return max(SMALLEST, int(np.partition(magnitudes, place)[place]))
+    return _select([(base, side, elements)], wanted, each)
+
+
+def threshold_of_all(tensors: Sequence[Terms], number: int, density: float, each: Each) -> int:
+    """The threshold of one model's whole task vector, over all these tensors."""
+    elements = sum(terms.elements for terms in tensors)
+    if density >= 1 or not elements:
+        return 0
+    pairs = [
+        (terms.known_base, terms.sides[number], terms.elements)
+        for terms in tensors
+        if number in terms.changed()
+    ]
+    return _select(pairs, kept(density, elements), each)
+
+
+def _select(pairs: Sequence[tuple[Side, Side, int]], wanted: int, each: Each) -> int:
+    """The magnitude of rank `wanted`, counted from the largest; entries not listed are 0."""
+    upper, above = _bin_of(_histogram(pairs, None, each), wanted)
+    if upper is None:
+        return SMALLEST
+    lower, _ = _bin_of(_histogram(pairs, upper, each), wanted - above)
+    return max(SMALLEST, (upper << LOWER) + (lower or 0))
+
+
+def _bin_of(counts: NDArray[np.uint64], wanted: int) -> tuple[int | None, int]:
+    """The bin with the element of that rank from the top, and how many lie in higher bins."""
+    from_top = np.cumsum(counts[::-1])
+    place = int(np.searchsorted(from_top, np.uint64(wanted)))
+    if place == len(counts):
+        return None, 0
+    higher = int(from_top[place - 1]) if place else 0
+    return len(counts) - 1 - place, higher
+
+
+def _histogram(
+    pairs: Sequence[tuple[Side, Side, int]], prefix: int | None, each: Each
+) -> NDArray[np.uint64]:
+    """The counts over all pairs. They are whole numbers: their order does not matter."""
+    histogram = kernels().histogram
+    total = np.zeros(1 << (16 if prefix is None else LOWER), np.uint64)
+    for base, side, elements in pairs:
+
+        def count(
+            start: int, stop: int, base: Side = base, side: Side = side
+        ) -> NDArray[np.uint32]:
+            return histogram(base, side, start, stop - start, prefix)
+
+        for counts in each(count, elements):
+            total += counts
+    return total
