@@ -10,14 +10,14 @@ from __future__ import annotations
 import importlib
 import os
 import sys
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import click
 
 from tiebreak.errors import BUG, INTERRUPTED, OK, USAGE, TiebreakError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 BROKEN_PIPE: Final = 141  # 128 + SIGPIPE, as git ends when its reader has gone
 
@@ -29,16 +29,25 @@ COMMANDS: Final = {
     "review": "tiebreak.cli.review",
     "undo": "tiebreak.cli.undo",
     "merge-file": "tiebreak.cli.merge_file",
+    "weights": "tiebreak.cli.weights",
     "demo": "tiebreak.cli.demo",
 }
 
 
 class Commands(click.Group):
-    """Imports a command when it is run; all of them only for ``--help``."""
+    """Imports a command when it is run; all of them only for ``--help``.
+
+    `table` gives the module of each command.
+    """
+
+    def __init__(self, *args: Any, table: Mapping[str, str], **attributes: Any) -> None:
+        """The other arguments are click's."""
+        super().__init__(*args, **attributes)
+        self._table = table
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
         """The commands in the order in which one meets them."""
-        return list(COMMANDS)
+        return list(self._table)
 
     def get_command(
         self,
@@ -46,9 +55,9 @@ class Commands(click.Group):
         cmd_name: str,
     ) -> click.Command | None:
         """The command of that name: ``command`` of its module."""
-        if cmd_name not in COMMANDS:
+        if cmd_name not in self._table:
             return None
-        return cast("click.Command", importlib.import_module(COMMANDS[cmd_name]).command)
+        return cast("click.Command", importlib.import_module(self._table[cmd_name]).command)
 
 
 def _show_version(ctx: click.Context, _parameter: click.Parameter, wanted: bool) -> None:  # noqa: FBT001  (click's callback)
@@ -66,7 +75,9 @@ def _version() -> str:
         return "(not installed)"
 
 
-@click.command(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.command(
+    cls=Commands, table=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]}
+)
 @click.option(
     "--version", is_flag=True, expose_value=False, is_eager=True, callback=_show_version,
     help="Show the version and exit.",

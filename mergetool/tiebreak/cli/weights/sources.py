@@ -1,0 +1,126 @@
+"""What an argument names: a file, a folder, or REV:PATH; with LFS pointers followed."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Final
+
+from tiebreak.errors import InputError
+from tiebreak.git.blobs import Blob, blob, save, tree
+from tiebreak.git.command import git
+from tiebreak.git.repository import find_repository
+from tiebreak.weights.checkpoint import is_index, open_checkpoint, read_index
+from tiebreak.weights.errors import CheckpointError, shown
+from tiebreak.weights.lfs import LONGEST_POINTER, Store, parse_pointer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tiebreak.weights.checkpoint import Checkpoint
+    from tiebreak.weights.lfs import Pointer
+
+_WANTED: Final = (".safetensors", ".json")
+
+
+@contextmanager
+def opened(argument: str) -> Iterator[Checkpoint]:
+    """The checkpoint that an argument names."""
+    with local(argument) as path, open_checkpoint(path) as checkpoint:
+        yield checkpoint
+
+
+@contextmanager
+def local(argument: str) -> Iterator[str]:
+    """A path that has the content; for the time of the ``with`` statement."""
+    if os.path.isdir(argument):
+        with _followed(argument) as path:
+            yield path
+    elif os.path.exists(argument):
+        pointer = _pointer(argument)
+        yield argument if pointer is None else _object(argument, pointer)
+    elif ":" in argument:
+        with _extracted(argument) as path:
+            yield path
+    else:
+        msg = f"{shown(argument)}: there is no such file or folder; a commit's is REV:PATH"
+        raise InputError(msg)
+
+
+@contextmanager
+def _followed(folder: str) -> Iterator[str]:
+    """The folder, or links to its files and to the LFS objects that it only has pointers to."""
+    files = [name for name in sorted(os.listdir(folder)) if name.endswith(_WANTED)]
+    pointers = {name: _pointer(os.path.join(folder, name)) for name in files}
+    if not any(pointers.values()):
+        yield folder
+        return
+    with _temporary(folder) as copy:
+        for name, pointer in pointers.items():
+            path = os.path.abspath(os.path.join(folder, name))
+            os.symlink(_object(path, pointer) if pointer else path, os.path.join(copy, name))
+        yield copy
+
+
+@contextmanager
+def _extracted(argument: str) -> Iterator[str]:
+    """The file or folder of a commit. Large files need as much space beside the repository."""
+    found = blob(argument)
+    with _temporary(argument) as copy:
+        if found is None:
+            for entry in tree(argument):
+                if entry.name.endswith(_WANTED):
+                    _extract(entry, copy)
+            yield copy
+            return
+        path = _extract(found, copy)
+        with open(path, "rb") as file:
+            shards = read_index(path).weight_map.values() if is_index(file.read(64)) else ()
+        for name in sorted(set(shards)):
+            shard = blob(argument.removesuffix(found.name) + name)
+            if shard is None:
+                raise InputError(f"{shown(argument)}: names {shown(name)}, which is not beside it")
+            _extract(shard, copy)
+        yield path
+
+
+def _extract(entry: Blob, folder: str) -> str:
+    path = os.path.join(folder, entry.name)
+    save(entry.oid, path)
+    pointer = _pointer(path)
+    if pointer is not None:
+        os.unlink(path)
+        os.symlink(_object(entry.name, pointer), path)
+    return path
+
+
+@contextmanager
+def _temporary(argument: str) -> Iterator[str]:
+    """A folder beside the repository's objects. Errors speak of the argument, not of it."""
+    repository = find_repository(argument if os.path.isdir(argument) else None)
+    with tempfile.TemporaryDirectory(prefix="tiebreak-", dir=repository.git_dir) as folder:
+        try:
+            yield folder
+        except CheckpointError as error:
+            raise CheckpointError(str(error).replace(folder, shown(argument))) from error
+
+
+def _pointer(path: str) -> Pointer | None:
+    try:
+        with open(path, "rb") as file:
+            return parse_pointer(file.read(LONGEST_POINTER + 1))
+    except OSError as error:
+        raise InputError(f"{shown(path)}: cannot be read: {error.strerror}") from error
+
+
+def _object(path: str, pointer: Pointer) -> str:
+    """The LFS object, in the store of the repository around the file."""
+    around = os.path.dirname(path) or None
+    setting = ("config", "--type=path", "--get", "lfs.storage")
+    storage = git(*setting, cwd=around, accept=(0, 1)).line
+    found = Store(find_repository(around).common_dir, storage).find(pointer)
+    if found is None:
+        oid = f"{pointer.oid[:12]}, {pointer.size} bytes"
+        raise InputError(f"{shown(path)}: its LFS object ({oid}) is not here; run: git lfs fetch")
+    return found

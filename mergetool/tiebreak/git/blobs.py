@@ -1,0 +1,47 @@
+"""Files of a commit, by name; their content goes to a file and never through memory."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from typing import NamedTuple
+
+from tiebreak.errors import GitError, InputError
+from tiebreak.git.command import git
+
+
+class Blob(NamedTuple):
+    """A file's name within its folder, and its object."""
+
+    name: str
+    oid: str
+
+
+def blob(name: str) -> Blob | None:
+    """The file that ``REV:PATH`` names; None if it is a folder. Raises `InputError` for neither."""
+    asked = git("rev-parse", "--verify", "--quiet", "--end-of-options", name, accept=(0, 1, 128))
+    if asked.status:
+        raise InputError(f"{ascii(name)[1:-1]}: there is no such file or folder in that revision")
+    kind = git("cat-file", "-t", asked.line).line
+    path = name.partition(":")[2]
+    return Blob(os.path.basename(path), asked.line) if kind == "blob" else None
+
+
+def tree(name: str) -> list[Blob]:
+    """The files directly in the folder that ``REV:PATH`` names."""
+    found = []
+    for entry in git("ls-tree", "-z", "--end-of-options", name).paths:
+        about, _, path = entry.partition("\t")
+        _mode, kind, oid = about.split(" ")
+        if kind == "blob":
+            found.append(Blob(path, oid))
+    return found
+
+
+def save(oid: str, path: str) -> None:
+    """Write an object's content to a new file."""
+    with open(path, "xb") as file:
+        command = ("git", "--no-pager", "cat-file", "blob", oid)
+        done = subprocess.run(command, stdout=file, stderr=subprocess.PIPE, check=False)
+    if done.returncode:
+        raise GitError(f"git cat-file blob {oid}: {os.fsdecode(done.stderr).strip()}")
