@@ -59,6 +59,7 @@ LEFT = {
     ),
     # the same words, elsewhere
     "replaced elsewhere": Case("a.txt", "x = a\ny = a\n", "x = b\ny = a\n", "x = a\ny = b + c\n"),
+    "replaced by more": Case("a.yaml", "nu: psi omi\n", "lam: psi omi\n", "psi:\n  lam: 1\n"),
     "removed elsewhere": Case("a.txt", "x not a\ny not a\n", "x a\ny not a\n", "x not a\ny b\n"),
     # entries that are not independent
     "renamed twice": _among(Case("a.yaml", "k: 1\n", "l: 1\n", "m: 1\n"), ": 1"),
@@ -66,13 +67,14 @@ LEFT = {
     "anchor": Case(
         "a.yaml", "a: &x 1\nb: 1\nc: *x\n", "a: &x 2\nb: 1\nc: *x\n", "a: &x 1\nb: &x 3\nc: *x\n"
     ),
-    "blanks around a mapping that both changed": Case(
-        "a.yaml",
-        'a:\n  - x: 1\n    y: 1\n  - z: "p  q"\n',
-        'a: # c\n  - x: 1\n    y: 2\n  - z: "p  q"\n',
-        'a: # c\n  - x: 2\n    y: 1\n  - z: "p q"\n',
-    ),
     "dotted key": _among(Case("a.toml", "", "b.c = 1\n", "b = {d = 1}\n"), " = 1"),
+    "a table below one that is gone": Case(
+        "a.toml",
+        'c = "r"\n\n[x]\na = "p"\nb = "q"\n',
+        'b = 10\nc = "r"\n',
+        'c = "r"\n\n[x]\na = "p"\nb = "q"\n\n[x.y]\nd = 1\n',
+    ),
+    "nothing left": Case("a.yaml", "k:\n  a: 1\n  b: 1\n", "k:\n  a: 1\n", "k:\n  b: 1\n"),
     # imports whose order has a meaning
     "star": Case(
         "a.py",
@@ -101,4 +103,4 @@ def test_stays_in_conflict(case: Case) -> None:
     base, ours, theirs = (text.encode() for text in case[1:])
     for one, other in ((ours, theirs), (theirs, ours)):
         merged = merge_text(case.path, base, one, other)
-        assert (merged.unmerged, merged.text) == (True, merged.floor)
+        assert (merged.unmerged, merged.resolved) == (True, 0)

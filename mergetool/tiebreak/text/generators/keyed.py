@@ -92,12 +92,19 @@ def _stratum(rule: Keyed, sides: Sequence[Chunked], merged: Merged) -> tuple[str
 def _is_doubtful(rule: Keyed, sides: Sequence[Chunked]) -> bool:
     """Whether different keys may still be one edit, or depend on each other."""
     base, ours, theirs = ({chunk.key for chunk in side.chunks} for side in sides)
+    by_ours, by_theirs = _touched(sides[0], sides[1]), _touched(sides[0], sides[2])
     if base - ours - theirs and (ours | theirs) - base:
         return True  # what both took away, one may have renamed, or both differently
-    if any(_nested(one, other) for one in ours - theirs for other in theirs - ours):
+    if any(_nested(one, other) for one in by_ours for other in by_theirs):
         return True
     kinds = set(rule.references)
     return bool(kinds) and any(_has(c.node, kinds) for s in sides for c in s.chunks if c.node)
+
+
+def _touched(base: Chunked, side: Chunked) -> set[bytes]:
+    """The keys that a side added, changed or took away."""
+    before, after = ({(c.key, c.value) for c in chunked.chunks} for chunked in (base, side))
+    return {key for key, _ in before ^ after}
 
 
 def _nested(one: bytes, other: bytes) -> bool:
@@ -215,13 +222,13 @@ class _Mapping:
     def text(self, merged: Merged) -> bytes | None:
         """The entries as text, with the separators that the place wants."""
         found = merged.chunks
-        if self.rule.separator and found:
+        if not found:
+            return None  # an empty mapping is written otherwise: ``a: {}``, no comma before it
+        if self.rule.separator:
             last = self._last_separated()
             if last is None:
                 return None
             found = separated(found, self.rule.separator.encode(), last=last)
-        if self.rule.separator and not found:
-            return None  # what stands before would keep a separator that nothing follows
         return put_together(found, self.sides[1].tail or self.sides[2].tail)
 
     def _last_separated(self) -> bool | None:

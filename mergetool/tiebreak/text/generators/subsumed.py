@@ -76,20 +76,12 @@ def _kind(region: Region, pair: _Pair) -> str:
 
 
 def _in_place(base: list[bytes], smaller: list[bytes], larger: list[bytes]) -> bool:
-    """Whether every change of the smaller side is part of one of the larger side's."""
-    changes = diff(base, larger, ALGORITHM)
-    return all(
-        any(
-            outer.a_start <= inner.a_start
-            and inner.a_end <= outer.a_end
-            and _holds(larger[outer.b_start : outer.b_end], smaller[inner.b_start : inner.b_end])
-            for outer in changes
-        )
-        for inner in diff(base, smaller, ALGORITHM)
-    )
+    """Whether every change of the smaller side is one of the larger side's."""
+    known = _changes(base, larger)
+    return all(change in known for change in _changes(base, smaller))
 
 
-def _holds(items: list[bytes], part: list[bytes]) -> bool:
-    """Whether `part` is in `items`, in one piece."""
-    size = len(part)
-    return any(items[i : i + size] == part for i in range(len(items) - size + 1))
+def _changes(base: list[bytes], side: list[bytes]) -> list[tuple[int, int, list[bytes]]]:
+    """Which atoms of base became which atoms."""
+    found = diff(base, side, ALGORITHM)
+    return [(c.a_start, c.a_end, side[c.b_start : c.b_end]) for c in found]
