@@ -31,6 +31,7 @@ UNRESOLVED: Final = 121  # the file stays unmerged; %A is right as it is
 NO_CHECKPOINT: Final = 122  # no version is one, or none is to be merged as one: git's text merge
 MEMORY: Final = 2 << 30  # bytes of address space; what needs more gets git's text merge
 
+_POINTER: Final = b"version https://git-lfs.github.com/spec/v1\n"
 _CONFIG: Final = rf"{settings.KEYS}|^alias\.|^lfs\.storage$|^extensions\.objectformat$"
 
 
@@ -109,6 +110,8 @@ def _merge(request: Request, context: Context) -> int:
 
     how = _settings(request, context)
     base, ours, theirs = map(_read, (request.base, request.ours, request.theirs))
+    if ours.startswith(_POINTER):
+        return _keep_pointer(request, ours)
     outcome = merge_text(request.path, base, ours, theirs, how)
     resolved = sum(r.action in {APPLY, COMMIT} for r in outcome.resolutions)
     status = UNRESOLVED if outcome.unmerged else RESOLVED
@@ -124,6 +127,14 @@ def _merge(request: Request, context: Context) -> int:
     if resolved and not context.call.only_looks:
         say(request.path, _summary(resolved, outcome))
     return status
+
+
+def _keep_pointer(request: Request, ours: bytes) -> int:
+    """Ours, as of any file that is not text: markers in a pointer of Git LFS break the checkout."""
+    _stage(request, ours)
+    os.replace(f"{request.target}.result", request.target)
+    say(request.path, "both sides changed a file of Git LFS; ours is kept")
+    return UNRESOLVED
 
 
 def _settings(request: Request, context: Context) -> Settings:
