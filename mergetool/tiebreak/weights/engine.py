@@ -12,6 +12,7 @@ import os
 import shutil
 import threading
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final, NamedTuple, Self, TypeVar
 
 from tiebreak.errors import InputError
@@ -94,6 +95,13 @@ def write_files(
         workers.finish()
 
 
+@contextmanager
+def pooled(threads: int = 0) -> Iterator[Each]:
+    """`Each` with threads, for what is looked at before anything is written."""
+    with _Workers(threads or os.cpu_count() or 1, None) as workers:
+        yield workers.each
+
+
 def sync_folder(folder: str) -> None:
     """Make a rename in the folder outlast a crash."""
     descriptor = os.open(folder, os.O_RDONLY)
@@ -161,14 +169,14 @@ class _Workers:
 
     def _begin_large(self, task: _Task) -> None:
         content = task.output.content
-        ready = content if isinstance(content, memoryview) else content(self._each)
+        ready = content if isinstance(content, memoryview) else content(self.each)
         if isinstance(ready, memoryview):
             self._pending.append(self._pool.submit(self._copy, task, ready))
             return
         for start, stop in _chunks(task.output):
             self._pending.append(self._pool.submit(self._fill, task, ready, start, stop))
 
-    def _each(self, function: Callable[[int, int], T], count: int, /) -> list[T]:
+    def each(self, function: Callable[[int, int], T], count: int, /) -> list[T]:
         """`Each` with the threads of the pool; called by the main thread only."""
         starts = range(0, count, CHUNK)
         begun = [self._pool.submit(function, at, min(at + CHUNK, count)) for at in starts]

@@ -15,6 +15,7 @@ COMMANDS: Final = {
     "diff": "tiebreak.cli.weights.diff",
     "verify": "tiebreak.cli.weights.verify",
     "textconv": "tiebreak.cli.weights.textconv",
+    "merge": "tiebreak.cli.weights.merge",
 }
 
 

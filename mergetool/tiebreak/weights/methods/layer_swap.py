@@ -43,6 +43,8 @@ def prepare(terms: Terms, parameters: Parameters, each: Each) -> Content:
     side = _side(layer_of(terms.name), parameters)
     if side is not None and terms.sides[side].dtype == terms.dtype:
         return terms.sides[side].data
+    if terms.same():
+        return terms.sides[0].data
     chosen = terms.sides if side is None else (terms.sides[side],)
     sides = tuple(one._replace(weight=1 / len(chosen)) for one in chosen)
     combine, dtype = kernels().combine, terms.dtype

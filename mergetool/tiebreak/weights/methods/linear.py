@@ -30,6 +30,8 @@ def prepare(terms: Terms, parameters: Parameters, each: Each) -> Content:
         if total == 0:
             raise UsageError("linear: weights that sum to 0 cannot be normalized")
         weights = tuple(weight / total for weight in weights)
+        if terms.same():
+            return terms.sides[0].data
     sides = tuple(
         side._replace(weight=weight) for side, weight in zip(terms.sides, weights, strict=True)
     )

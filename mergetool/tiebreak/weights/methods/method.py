@@ -60,6 +60,13 @@ class Terms(NamedTuple):
             if side.dtype != base.dtype or not equal(side.data, base.data)
         )
 
+    def same(self) -> bool:
+        """Whether all sides have the same bytes; the base is not looked at."""
+        first, equal = self.sides[0], kernels().equal
+        return first.dtype == self.dtype and all(
+            side.dtype == first.dtype and equal(side.data, first.data) for side in self.sides[1:]
+        )
+
 
 class Each(Protocol):
     """Calls a function for every stretch of a tensor; the results in order."""

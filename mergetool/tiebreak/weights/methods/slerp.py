@@ -38,6 +38,8 @@ PARALLEL: Final = 0.9995
 def prepare(terms: Terms, parameters: Parameters, each: Each) -> Content:
     """See `Method.prepare`."""
     first, second = terms.sides
+    if terms.same():
+        return first.data
     weights = factors(_cosine(first, second, terms.elements, each), number(parameters, "t"))
     sides = (first._replace(weight=weights[0]), second._replace(weight=weights[1]))
     combine, dtype = kernels().combine, terms.dtype

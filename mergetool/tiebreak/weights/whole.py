@@ -1,0 +1,148 @@
+"""Merging whole models by one method, as a command asks for it: no three-way rule, no conflicts.
+
+The first model gives the order of the tensors, the shards, the metadata and the files beside them.
+All models must have the same tensors with the same shapes. What is not floating point is copied
+from the first model.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from functools import partial
+from typing import TYPE_CHECKING, Final
+
+from tiebreak.errors import InputError
+from tiebreak.weights.dtypes import DTYPES
+from tiebreak.weights.engine import File, Output, pooled, sync_folder, write_checkpoint, write_files
+from tiebreak.weights.errors import shown
+from tiebreak.weights.kernels import Side
+from tiebreak.weights.methods import Terms
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from tiebreak.weights.checkpoint import Checkpoint, Shard
+    from tiebreak.weights.methods import Method, Parameters
+
+BESIDE: Final = (".json", ".txt", ".model", ".jinja")  # configuration and tokenizer files
+
+
+def merge_models(
+    base: Checkpoint,
+    models: Sequence[Checkpoint],
+    method: Method,
+    parameters: Parameters,
+    threads: int = 0,
+) -> list[list[Output]]:
+    """The tensors to write, for each shard of the first model. Nothing is computed yet."""
+    first = models[0]
+    inputs = [base, *models] if method.needs_base else list(models)
+    _check_same(first, inputs)
+    terms = {
+        name: _terms(name, base if method.needs_base else None, models)
+        for name in first.names
+        if DTYPES[first.info(name).dtype].is_float
+    }
+    if method.survey is not None:
+        with pooled(threads) as each:
+            parameters = method.survey(list(terms.values()), parameters, each)
+    return [
+        [_output(first, tensor.name, method, terms, parameters) for tensor in shard.header.tensors]
+        for shard in first.layout
+    ]
+
+
+def write_models(
+    path: str,
+    first: Checkpoint,
+    outputs: Sequence[Sequence[Output]],
+    threads: int = 0,
+    progress: Callable[[int], None] | None = None,
+) -> None:
+    """Write what `merge_models` gave, as a folder if the first model is one. Replaces nothing."""
+    if os.path.lexists(path) and not (os.path.isdir(path) and not os.listdir(path)):
+        raise InputError(f"{shown(path, 400)}: there is something already; name a new place")
+    if is_folder(first):
+        _write_folder(path, first.layout, outputs, threads, progress)
+    else:
+        write_checkpoint(path, outputs[0], first.layout[0].header.metadata, threads, progress)
+
+
+def is_folder(first: Checkpoint) -> bool:
+    """Whether the merged model is a folder."""
+    return first.index is not None or os.path.isdir(first.path)
+
+
+def _write_folder(
+    path: str,
+    layout: Sequence[Shard],
+    outputs: Sequence[Sequence[Output]],
+    threads: int,
+    progress: Callable[[int], None] | None,
+) -> None:
+    path = path.rstrip(os.sep) or path
+    temporary = f"{path}.tiebreak-{os.getpid()}"
+    os.mkdir(temporary)
+    try:
+        names = [os.path.basename(shard.path) for shard in layout]
+        files = [
+            File(os.path.join(temporary, name), tensors, shard.header.metadata)
+            for name, tensors, shard in zip(names, outputs, layout, strict=True)
+        ]
+        write_files(files, threads, progress)
+        folder = os.path.dirname(layout[0].path) or os.curdir
+        for name in sorted(os.listdir(folder)):
+            if name.endswith(BESIDE) and os.path.isfile(os.path.join(folder, name)):
+                shutil.copyfile(os.path.join(folder, name), os.path.join(temporary, name))
+        sync_folder(temporary)
+        os.rename(temporary, path)
+    except BaseException:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise
+    sync_folder(os.path.dirname(os.path.abspath(path)))
+
+
+def _check_same(first: Checkpoint, inputs: Sequence[Checkpoint]) -> None:
+    """Everything that can be refused is refused by the headers, before a byte is written."""
+    for other in inputs:
+        for one, two in ((first, other), (other, first)):
+            for name in one.names:
+                if name not in two:
+                    has = f"tensor {shown(name)!r}, which {shown(one.path)} has"
+                    raise InputError(f"{shown(two.path)}: lacks {has}")
+        for name in first.names:
+            _check_alike(first, other, name)
+
+
+def _check_alike(first: Checkpoint, other: Checkpoint, name: str) -> None:
+    one, two = first.info(name), other.info(name)
+    alike = one.dtype == two.dtype or (DTYPES[one.dtype].is_float and DTYPES[two.dtype].is_float)
+    if one.shape != two.shape or not alike:
+        raise InputError(
+            f"{shown(other.path)}: tensor {shown(name)!r} is {two.dtype} {list(two.shape)}, "
+            f"in {shown(first.path)} it is {one.dtype} {list(one.shape)}"
+        )
+
+
+def _terms(name: str, base: Checkpoint | None, models: Sequence[Checkpoint]) -> Terms:
+    info = models[0].info(name)
+    sides = tuple(_side(model, name) for model in models)
+    return Terms(name, info.shape, info.dtype, None if base is None else _side(base, name), sides)
+
+
+def _side(model: Checkpoint, name: str) -> Side:
+    return Side(model.raw(name), model.info(name).dtype)
+
+
+def _output(
+    first: Checkpoint,
+    name: str,
+    method: Method,
+    terms: dict[str, Terms],
+    parameters: Parameters,
+) -> Output:
+    info = first.info(name)
+    if name not in terms:
+        return Output(name, info.dtype, info.shape, first.raw(name))
+    return Output(name, info.dtype, info.shape, partial(method.prepare, terms[name], parameters))
