@@ -106,9 +106,10 @@ def decode(raw: Raw, dtype: str) -> Floats:
     if dtype in _MINIFLOATS or dtype == "F8_E8M0":
         values: NDArray[np.float32] = _values(dtype)[stored]
         return values
-    if dtype in _WIDE:
-        return stored.astype(np.float64, copy=False)
-    return stored.astype(np.float32, copy=False)
+    with np.errstate(invalid="ignore"):  # a signalling NaN becomes a quiet one
+        if dtype in _WIDE:
+            return stored.astype(np.float64, copy=False)
+        return stored.astype(np.float32, copy=False)
 
 
 def encode(array: Floats, dtype: str) -> bytes:

@@ -83,4 +83,7 @@ def statistics(summary: Summary) -> str:
 def _blocks(raw: memoryview | bytes, dtype: str) -> Iterator[Any]:
     step = _BLOCK * DTYPES[dtype].bits // 8
     for start in range(0, len(raw), step):
-        yield decode(raw[start : start + step], dtype).astype(np.float64)
+        values = decode(raw[start : start + step], dtype)
+        with np.errstate(invalid="ignore"):  # a signalling NaN becomes a quiet one
+            wide = values.astype(np.float64)
+        yield wide
