@@ -300,13 +300,24 @@ def test_criss_cross(registered: bool, installed: Repo) -> None:  # noqa: FBT001
 
 @needs_lfs
 def test_criss_cross_under_lfs(lfs: Repo) -> None:
-    """Git merges the pointers of the bases by lines; that is no version, so nothing is guessed."""
+    """Git merges the pointers of the bases by lines: the base is what both bases agree on."""
     criss_cross(lfs)
     done = lfs.try_git("merge", "other")
+    assert done.returncode == 0, done
+    assert same(read(lfs), BASE | {"a": full(2, 2), "b": full(4, 2), "c": full(5, 2)})
+    assert_a_pointer(lfs)
+
+
+@needs_lfs
+def test_criss_cross_in_what_the_bases_differ_in(lfs: Repo) -> None:
+    criss_cross(lfs)
+    ours = BASE | {"a": full(2, 2), "c": full(7, 2)}
+    lfs.commit({FILE: checkpoint(ours)})
+    done = lfs.try_git("merge", "other")
     assert done.returncode == 1
-    assert b"no common version" in done.stderr
-    assert same(read(lfs), BASE | {"a": full(2, 2), "c": full(5, 2)})
-    assert parse_pointer(lfs.run("git", "cat-file", "blob", f":2:{FILE}").stdout) is not None
+    assert b"c (the merge bases differ in it" in done.stderr
+    assert same(read(lfs), ours)
+    assert index(lfs)[-2:] == ["2", "3"]
     assert_no_litter(lfs)
 
 

@@ -38,15 +38,17 @@ class Merger:
         self, base: Tensors | bytes | None, ours: Tensors | bytes, theirs: Tensors | bytes,
         recipe: str = "", **settings: object,
     ) -> CheckpointMerge:  # fmt: skip
-        files = []
-        for name, version in (("base", base), ("ours", ours), ("theirs", theirs)):
-            file = self.folder / name
-            if version is not None:
-                file.write_bytes(version if isinstance(version, bytes) else checkpoint(version))
-            files.append(None if version is None else str(file))
+        bases = [] if base is None else [self.write("base", base)]
+        files = Files(bases, self.write("ours", ours), self.write("theirs", theirs))
         weights = parse_recipe(recipe.encode()).weights or WeightsRecipe()
         how = Settings(recipe=weights.for_path(PATH))._replace(**settings)  # type: ignore[arg-type]
-        return merge_checkpoints(PATH, Files(*files), str(self.output), how)  # type: ignore[arg-type]
+        return merge_checkpoints(PATH, files, str(self.output), how)
+
+    def write(self, name: str, version: Tensors | bytes) -> str:
+        """Write a version to a file."""
+        file = self.folder / name
+        file.write_bytes(version if isinstance(version, bytes) else checkpoint(version))
+        return str(file)
 
     @property
     def result(self) -> Tensors:
@@ -292,3 +294,18 @@ def test_damage_names_the_version(side: str, merge: Merger) -> None:
 def test_no_tensors_at_all(merge: Merger) -> None:
     assert not merge({}, {}, one(1)).unmerged
     assert list(merge.result) == ["a"]
+
+
+def test_two_merge_bases(merge: Merger) -> None:
+    """What they agree on is the base; of the rest nobody's change is known."""
+    names = ("a", "b", "c", "d")
+    first = {name: full(1, 2) for name in names}
+    second = first | {"c": full(2, 2), "d": full(2, 2)}
+    ours = first | {"a": full(3, 2), "c": full(3, 2), "d": full(5, 2)}
+    theirs = first | {"b": full(4, 2), "c": full(4, 2), "d": full(5, 2)}
+    files = [merge.write(*v) for v in (("1", first), ("2", second), ("o", ours), ("t", theirs))]
+    settings = Settings()
+    outcome = merge_checkpoints(PATH, Files(files[:2], *files[2:]), str(merge.output), settings)
+    assert {v.name: (v.by, v.kind) for v in outcome.verdicts} == {
+        "a": ("ours", ""), "b": ("theirs", ""), "c": ("", "no-base"), "d": ("both", ""),
+    }  # fmt: skip

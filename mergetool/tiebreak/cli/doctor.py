@@ -15,10 +15,13 @@ def command() -> int:
     from tiebreak.cli.patterns import default_patterns
     from tiebreak.errors import CONFLICTS, OK
     from tiebreak.git.doctor import examine
+    from tiebreak.git.install import CHECKPOINTS
     from tiebreak.text.language import language_for
 
     samples = [pattern.replace("*", "sample") for pattern in default_patterns()]
-    findings = examine(samples, lambda path: language_for(path) is not None)
+    findings = examine(
+        samples, lambda path: path.endswith(CHECKPOINTS) or language_for(path) is not None
+    )
     for finding in findings:
         click.echo(f"{'problem' if finding.fix else 'ok'}: {finding.what}")
         if finding.fix:

@@ -128,10 +128,30 @@ def _merge(
             raise
         raise InputError(NUMPY) from error
     base, ours, theirs = versions
-    # The base may be a merge of merge bases, made by lines: pointers with markers are no version.
-    common = base.content if base.known and _size(base.content) else None
-    files = Files(common, ours.content, theirs.content)
+    files = Files(_bases(base, _store(context)), ours.content, theirs.content)
     return merge_checkpoints(request.path, files, output, _settings(request, context))
+
+
+def _bases(base: Version, store: Store) -> list[str]:
+    """The base's content; two where git merged the pointers of two merge bases by lines."""
+    if base.known:
+        return [base.content] if _size(base.content) else []
+    from tiebreak.text.markers import parse_markers
+
+    with open(base.file, "rb") as file:
+        parts = parse_markers(file.read(_LONGEST_MERGE), _INNER)
+    sides = (
+        [part if isinstance(part, bytes) else part.ours for part in parts],
+        [part if isinstance(part, bytes) else part.theirs for part in parts],
+    )
+    pointers = [parse_pointer(b"".join(side)) for side in sides]
+    found = [store.find(pointer) for pointer in pointers if pointer is not None]
+    contents = [content for content in found if content is not None]
+    return contents if len(contents) == len(sides) else []
+
+
+_INNER: Final = 9  # characters of a marker in a merge of merge bases (merge-ort.c, call_depth)
+_LONGEST_MERGE: Final = 4 * LONGEST_POINTER
 
 
 def _settings(request: Request, context: Context) -> Settings:

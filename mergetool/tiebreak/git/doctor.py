@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from tiebreak.errors import InputError, TiebreakError
 from tiebreak.git import settings
 from tiebreak.git.command import git
-from tiebreak.git.install import DRIVER, SECTION, driver_command, launcher_path
+from tiebreak.git.install import CHECKPOINTS, DRIVER, SECTION, driver_command, launcher_path
 from tiebreak.git.repository import Repository, config, config_section, find_repository, git_version
 
 if TYPE_CHECKING:
@@ -155,15 +155,24 @@ def _check_dependencies(setup: Setup) -> Iterator[Finding]:
 
     if not os.access(setup.python, os.X_OK):
         return
-    for module in ("tree_sitter", "tree_sitter_language_pack"):
+    for module, package in _needed(setup):
         asked = (setup.python, "-I", "-c", f"import {module}")
         done = subprocess.run(asked, capture_output=True, check=False)
         if done.returncode:
             said = os.fsdecode(done.stderr).strip().splitlines()
             yield Finding(
                 f"{setup.python} cannot import {module}: {said[-1] if said else 'no reason given'}",
-                f"{setup.python} -m pip install tiebreak",
+                f"{setup.python} -m pip install '{package}'",
             )
+
+
+def _needed(setup: Setup) -> Iterator[tuple[str, str]]:
+    """The modules that the driver imports, and what to install for each."""
+    yield "tree_sitter", "tiebreak"
+    yield "tree_sitter_language_pack", "tiebreak"
+    tracked = _tracked(setup.repository) if setup.repository is not None else []
+    if any(path.endswith(CHECKPOINTS) for path in tracked):
+        yield "numpy", "tiebreak[weights]"
 
 
 def _check_switches(_setup: Setup) -> Iterator[Finding]:

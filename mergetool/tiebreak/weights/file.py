@@ -37,9 +37,9 @@ _CERTAIN: Final = Judgement(1.0, 1.0, "", provable=True)
 
 
 class Files(NamedTuple):
-    """Where the three versions are. `base` is None where the sides have none in common."""
+    """Where the versions are: no base where the sides have none in common; at most two."""
 
-    base: str | None
+    bases: Sequence[str]
     ours: str
     theirs: str
 
@@ -92,12 +92,14 @@ def merge_checkpoints(path: str, files: Files, output: str, settings: Settings) 
     Raises `CheckpointError`, which names the version, for one that is no whole checkpoint.
     """
     with ExitStack() as stack:
-        versions = Versions(
-            path,
-            None if files.base is None else stack.enter_context(_open("base", files.base)),
-            stack.enter_context(_open("ours", files.ours)),
-            stack.enter_context(_open("theirs", files.theirs)),
-        )
+        first, second, *_ = [
+            *(stack.enter_context(_open("base", base)) for base in files.bases),
+            None,
+            None,
+        ]
+        ours = stack.enter_context(_open("ours", files.ours))
+        theirs = stack.enter_context(_open("theirs", files.theirs))
+        versions = Versions(path, first, ours, theirs, second)
         steps = plan(versions)
         texts = merge_metadata(versions, settings.favor or settings.recipe.metadata)
         verdicts = _verdicts(versions, steps, texts, settings)

@@ -37,6 +37,7 @@ _TOKEN_TABLES: Final = (  # names of the tables with one row for each token, by 
     "output.weight",
     "lm_head.bias",
 )
+_SPLIT: Final = "the merge bases differ in it, so nobody's change is known"
 _RELATED: Final = 0.5  # of the sides' tensors, the least share that a base has in the same form
 
 
@@ -57,12 +58,16 @@ class Texts(NamedTuple):
 
 
 class Versions(NamedTuple):
-    """Three checkpoints. `base` is None where the sides have no version in common."""
+    """Three checkpoints. `base` is None where the sides have no version in common.
+
+    With two merge bases `second` is the other: the base is what both agree on.
+    """
 
     path: str
     base: Checkpoint | None
     ours: Checkpoint
     theirs: Checkpoint
+    second: Checkpoint | None = None
 
 
 def plan(versions: Versions) -> list[Step]:
@@ -92,18 +97,22 @@ def in_order(ours: Sequence[str], theirs: Sequence[str]) -> list[str]:
 
 
 def _step(versions: Versions, name: str, *, related: bool) -> Step:
-    base, ours, theirs = (_tensor(v, name) for v in (versions.base, versions.ours, versions.theirs))
+    base, ours, theirs = (_tensor(v, name) for v in versions[1:4])
+    split = versions.second is not None and not _unchanged(base, _tensor(versions.second, name))
     if ours is None and theirs is None:
         return Step(name, BOTH, Removed(name), None)
     if ours is not None and ours.same(theirs):
-        unchanged = base is not None and ours.same(base)
+        unchanged = base is not None and ours.same(base) and not split
         return Step(name, NOBODY if unchanged else BOTH, Copy(ours), None)
-    if versions.base is not None:
+    if versions.base is not None and not split:
         if _unchanged(base, ours):
             return Step(name, THEIRS, _value(name, theirs), None)
         if _unchanged(base, theirs):
             return Step(name, OURS, _value(name, ours), None)
     merge = Merge.three_way(base, ours, theirs)
+    if split:
+        conflict = TensorConflict(merge, versions.path, name, kinds.NO_BASE, _SPLIT)
+        return Step(name, BOTH, None, conflict)
     kind, why = _reason(merge, name, based=versions.base is not None, related=related)
     return Step(name, BOTH, None, TensorConflict(merge, versions.path, name, kind, why))
 
@@ -179,8 +188,11 @@ def _related(versions: Versions) -> bool:
 
 def merge_metadata(versions: Versions, prefer: str | None) -> Texts:
     """The metadata by key, as tensors are; `prefer` is the side that gets what both changed."""
-    of = [None if v is None else v.metadata for v in versions[1:]]
+    of = [None if v is None else v.metadata for v in versions[1:4]]
     ours, theirs = of[1], of[2]
+    if versions.second is not None:
+        agreed = (of[0] or {}).items() & (versions.second.metadata or {}).items()
+        of[0] = dict(agreed)
     if ours == theirs:
         return Texts(ours, {})
     values: dict[str, str] = {}
