@@ -67,7 +67,7 @@ def _followed(folder: str) -> Iterator[str]:
 def _extracted(argument: str) -> Iterator[str]:
     """The file or folder of a commit. Large files need as much space beside the repository."""
     found = blob(argument)
-    with _temporary(argument) as copy:
+    with _temporary(argument, found.name if found else "") as copy:
         if found is None:
             for entry in tree(argument):
                 if entry.name.endswith(_WANTED):
@@ -96,14 +96,18 @@ def _extract(entry: Blob, folder: str) -> str:
 
 
 @contextmanager
-def _temporary(argument: str) -> Iterator[str]:
-    """A folder beside the repository's objects. Errors speak of the argument, not of it."""
+def _temporary(argument: str, file: str = "") -> Iterator[str]:
+    """A folder beside the repository's objects, for one file or a folder's.
+
+    Errors speak of the argument, not of it.
+    """
     repository = find_repository(argument if os.path.isdir(argument) else None)
     with tempfile.TemporaryDirectory(prefix="tiebreak-", dir=repository.git_dir) as folder:
         try:
             yield folder
         except CheckpointError as error:
-            raise CheckpointError(str(error).replace(folder, shown(argument))) from error
+            place = os.path.join(folder, file).removesuffix(os.sep)
+            raise CheckpointError(str(error).replace(place, shown(argument))) from error
 
 
 def _pointer(path: str) -> Pointer | None:
