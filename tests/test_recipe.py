@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from typing import TYPE_CHECKING
 
@@ -161,6 +162,12 @@ def test_a_hostile_file_is_refused_in_no_time() -> None:
     source = b"[policy]\n" + b"#commit\n" * 7000 + b"commit = 7\n"
     with pytest.raises(RecipeError, match=r"^\.tiebreak\.toml: policy\.commit: expected a number"):
         parse_recipe(source)
+
+
+def test_a_named_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / ".tiebreak.toml")
+    with pytest.raises(RecipeError, match=r"^\.tiebreak\.toml: not a file$"):
+        load_recipe(str(tmp_path))
 
 
 def test_the_users_policy_comes_from_git_configuration() -> None:

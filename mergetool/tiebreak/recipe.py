@@ -20,6 +20,7 @@ whoever merges must then resolve nothing (`NOTHING`) and say why.
 from __future__ import annotations
 
 import os
+import stat
 from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
 from tiebreak.errors import UsageError
@@ -76,13 +77,21 @@ class Recipe(NamedTuple):
 def load_recipe(top: str) -> Recipe:
     """The recipe at the top of a work tree; an empty one when there is no such file."""
     try:
-        with open(os.path.join(top, NAME), "rb") as file:
+        with open(os.path.join(top, NAME), "rb", opener=_at_once) as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                msg = f"{NAME}: not a file"
+                raise RecipeError(msg)
             return parse_recipe(file.read(_LIMIT + 1))
     except FileNotFoundError:
         return Recipe()
     except OSError as error:
         msg = f"{NAME}: cannot be read: {error.strerror}"
         raise RecipeError(msg) from error
+
+
+def _at_once(path: str, flags: int) -> int:
+    """Open without waiting for whoever may write to a named pipe."""
+    return os.open(path, flags | os.O_NONBLOCK)
 
 
 def parse_recipe(source: bytes) -> Recipe:

@@ -174,3 +174,9 @@ def test_linked_worktree_shares_the_registration(repo: Repo, tmp_path: Path) -> 
     register(linked)
     eager(repo)
     assert merge(repo, SOFT).returncode == 0
+
+
+def test_repository_whose_path_holds_a_newline(tmp_path: Path) -> None:
+    repo = Repo(tmp_path / "a\nb")
+    assert repo.tiebreak("install", "--attributes", "*.py").returncode == 0
+    assert b"*.py merge=tiebreak" in repo.read(".git/info/attributes")

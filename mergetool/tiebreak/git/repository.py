@@ -28,18 +28,13 @@ class Repository(NamedTuple):
 def find_repository(start: str | None = None) -> Repository:
     """The repository around `start` (the current directory). Raises `InputError` without one."""
     asked = git(
-        "rev-parse",
-        "--path-format=absolute",
-        "--is-bare-repository",
-        "--absolute-git-dir",
-        "--git-common-dir",
-        cwd=start,
-        accept=(0, 128),
+        "rev-parse", "--is-bare-repository", "--absolute-git-dir", cwd=start, accept=(0, 128)
     )
     if asked.status:
         msg = "not in a git repository; run this inside one"
         raise InputError(msg)
-    bare, git_dir, common_dir = asked.line.split("\n", 2)
+    bare, git_dir = asked.line.split("\n", 1)  # one path at a time: it may hold newlines
+    common_dir = git("rev-parse", "--path-format=absolute", "--git-common-dir", cwd=start).line
     top = None if bare == "true" else git("rev-parse", "--show-toplevel", cwd=start).line
     return Repository(top, git_dir, common_dir)
 
