@@ -541,6 +541,33 @@ def test_broken_under_lfs(name: str, broken: Callable[[str], None], lfs: Repo) -
     assert "OK" in lfs.git("lfs", "fsck")
 
 
+@pytest.mark.parametrize("under_lfs", [False, pytest.param(True, marks=needs_lfs)])
+def test_interrupted(
+    under_lfs: bool,  # noqa: FBT001
+    broken: Callable[[str], None],
+    installed: Repo,
+) -> None:
+    """Ctrl-C reaches the launcher while the result is being written: git touches nothing."""
+    repo = with_lfs(installed) if under_lfs else installed
+    stop = "os.kill(os.getppid(), signal.SIGTERM); time.sleep(30)"
+    broken(WHEN_WRITTEN.format(which=".result", what=stop))
+    assert merge(repo).returncode != 0
+    assert same(read(repo), OURS)
+    assert index(repo) == ["0"]
+    assert repo.git("status", "--short") == ""
+    assert_no_litter(repo)
+    assert not journal(repo)
+
+
+def test_many_conflicts(installed: Repo) -> None:
+    versions = ({f"t{n}": full(v, 1) for n in range(30)} for v in (1, 2, 3))
+    diverge(installed, *versions, recipe="")
+    done = installed.try_git("merge", "other")
+    assert b"30 of 30 changed tensors in conflict" in done.stderr
+    assert b"; 27 more (tiebreak review)" in done.stderr
+    assert b"10 more" in installed.tiebreak("review").stdout
+
+
 def test_the_copy_works(broken: Callable[[str], None], installed: Repo) -> None:
     """What is broken above is whole without."""
     broken("pass")

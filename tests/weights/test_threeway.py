@@ -309,3 +309,18 @@ def test_two_merge_bases(merge: Merger) -> None:
     assert {v.name: (v.by, v.kind) for v in outcome.verdicts} == {
         "a": ("ours", ""), "b": ("theirs", ""), "c": ("", "no-base"), "d": ("both", ""),
     }  # fmt: skip
+
+
+def test_tied_weights(merge: Merger) -> None:
+    """A tensor that is left out because it is the same as another changes with that other."""
+    tied = {"format": "pt", "head": "embed"}
+    base = checkpoint({"embed": full(1, 2)}, tied)
+    ours = checkpoint({"embed": full(1, 2), "head": full(1, 2)})
+    changed, unchanged = (checkpoint({"embed": full(v, 2), "x": full(1, 1)}, tied) for v in (2, 1))
+    assert kinds(merge(base, ours, changed)) == {"head": "tied"}
+    assert kinds(merge(base, changed, ours)) == {"head": "tied"}
+    assert not merge(base, ours, unchanged).unmerged
+    assert list(merge.result) == ["embed", "x", "head"]
+    assert metadata(merge.output.read_bytes()) == {"format": "pt"}
+    assert not merge(base, changed, unchanged).unmerged
+    assert metadata(merge.output.read_bytes()) == tied

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from tiebreak.journal import Decision, Entry
 
 _NAMED: Final = 3  # tensors of a group
+_LISTED: Final = 20  # conflicts
 
 
 def summary(entry: Entry) -> str:
@@ -28,9 +29,13 @@ def summary(entry: Entry) -> str:
 def rows(entry: Entry) -> Iterator[tuple[str, str, str, str]]:
     """What is in conflict and why, then what was merged: on whose behalf or how, and which."""
     groups: dict[tuple[str, str, str], list[Decision]] = {}
+    left = [decision for decision in entry.decisions if not decision.generator]
+    for decision in left[:_LISTED]:
+        yield decision.name, "in conflict", decision.stratum, decision.why
+    if left[_LISTED:]:
+        yield f"{len(left) - _LISTED} more", "in conflict", "", "tiebreak review --json lists all"
     for decision in entry.decisions:
         if not decision.generator:
-            yield decision.name, "in conflict", decision.stratum, decision.why
             continue
         done = {"commit": "resolved", "apply": "applied"}.get(decision.action, "settled, not used")
         groups.setdefault((done, decision.generator, decision.why), []).append(decision)

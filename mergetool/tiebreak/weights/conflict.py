@@ -21,6 +21,7 @@ PRESENCE: Final = "presence"  # one side removed what the other changed
 SHAPE: Final = "shape"
 DTYPE: Final = "dtype"
 VOCABULARY: Final = "vocabulary"  # rows of a table of tokens were added or removed
+TIED: Final = "tied"  # one side gave it values of its own, the other changed what it was tied to
 NO_BASE: Final = "no-base"  # there is no common version to tell who changed what
 UNRELATED: Final = "unrelated"  # the common version is of another model
 OF_ANOTHER_MODEL: Final = "the common version is of another model, so nobody's change is known"

@@ -37,7 +37,6 @@ _TOKEN_TABLES: Final = (  # names of the tables with one row for each token, by 
     "output.weight",
     "lm_head.bias",
 )
-_SPLIT: Final = "the merge bases differ in it, so nobody's change is known"
 _RELATED: Final = 0.5  # of the sides' tensors, the least share that a base has in the same form
 
 
@@ -98,23 +97,45 @@ def in_order(ours: Sequence[str], theirs: Sequence[str]) -> list[str]:
 
 def _step(versions: Versions, name: str, *, related: bool) -> Step:
     base, ours, theirs = (_tensor(v, name) for v in versions[1:4])
-    split = versions.second is not None and not _unchanged(base, _tensor(versions.second, name))
     if ours is None and theirs is None:
         return Step(name, BOTH, Removed(name), None)
+    odd = _split(versions, name) or _tied(versions, name)
     if ours is not None and ours.same(theirs):
-        unchanged = base is not None and ours.same(base) and not split
+        unchanged = not odd and ours.same(base)
         return Step(name, NOBODY if unchanged else BOTH, Copy(ours), None)
-    if versions.base is not None and not split:
+    if versions.base is not None and not odd:
         if _unchanged(base, ours):
             return Step(name, THEIRS, _value(name, theirs), None)
         if _unchanged(base, theirs):
             return Step(name, OURS, _value(name, ours), None)
     merge = Merge.three_way(base, ours, theirs)
-    if split:
-        conflict = TensorConflict(merge, versions.path, name, kinds.NO_BASE, _SPLIT)
-        return Step(name, BOTH, None, conflict)
-    kind, why = _reason(merge, name, based=versions.base is not None, related=related)
+    kind, why = odd or _reason(merge, name, based=versions.base is not None, related=related)
     return Step(name, BOTH, None, TensorConflict(merge, versions.path, name, kind, why))
+
+
+def _split(versions: Versions, name: str) -> tuple[str, str] | None:
+    """Whether two merge bases differ in a tensor."""
+    second = versions.second
+    if second is None or _unchanged(_tensor(versions.base, name), _tensor(second, name)):
+        return None
+    return kinds.NO_BASE, "the merge bases differ in it, so nobody's change is known"
+
+
+def _tied(versions: Versions, name: str) -> tuple[str, str] | None:
+    """Whether the side that has no tensor of this name changed it all the same.
+
+    A checkpoint may say in its metadata that a tensor is the same as another, and leave it out.
+    """
+    if versions.base is None or name in versions.base:
+        return None
+    sides = {OURS: versions.ours, THEIRS: versions.theirs}
+    for untied, tied in ((OURS, THEIRS), (THEIRS, OURS)):
+        kept = (sides[tied].metadata or {}).get(name, "")
+        if name in sides[tied] or kept not in sides[tied]:
+            continue
+        if not _unchanged(_tensor(versions.base, kept), _tensor(sides[tied], kept)):
+            return kinds.TIED, f"{untied} untied it from {kept}, which {tied} changed"
+    return None
 
 
 def _tensor(checkpoint: Checkpoint | None, name: str) -> Tensor | None:
