@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import struct
 from typing import TYPE_CHECKING
 
@@ -176,6 +177,14 @@ def test_what_is_no_safetensors_is_called_by_its_name(
     file.write_bytes(content)
     with pytest.raises(CheckpointError, match=what):
         open_checkpoint(str(file))
+
+
+def test_what_is_no_file_is_not_waited_for(tmp_path: Path) -> None:
+    pipe = tmp_path / "model.safetensors"
+    os.mkfifo(pipe)
+    for path in (str(pipe), os.devnull):
+        with pytest.raises(CheckpointError, match="not a regular file"):
+            open_checkpoint(path)
 
 
 @pytest.mark.parametrize("name", ["../outside.safetensors", "/etc/passwd", "a/b", "..", "", 1])

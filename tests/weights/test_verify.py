@@ -247,6 +247,20 @@ def test_an_expression_in_the_config_is_not_run(tmp_path: Path) -> None:
     assert found(tmp_path, files) == []
 
 
+def test_two_variants_of_a_model(tmp_path: Path) -> None:
+    """Each has its index and its shards, with the same names and other sizes."""
+    files = model()
+    half = {FIRST: "model.fp16-00001-of-00002.safetensors", SECOND: "model.fp16-2.safetensors"}
+    for name, variant in half.items():
+        files[variant] = {key: array.astype("float16") for key, array in files[name].items()}
+    weight_map = {key: half[name] for key, name in files[INDEX]["weight_map"].items()}
+    files["model.fp16.safetensors.index.json"] = {
+        "metadata": {"total_size": 52},
+        "weight_map": weight_map,
+    }
+    assert found(tmp_path, files) == []
+
+
 def test_a_vocabulary_that_is_shifted_is_one_mistake(tmp_path: Path) -> None:
     files = model()
     files["vocab.json"] = {f"t{n}": n for n in range(5000)}

@@ -185,8 +185,11 @@ def open_shard(path: str) -> Shard:
             _refuse(path, f"this is {what}")
     if not head:
         _refuse(path, "the file is empty")
-    with open(path, "rb") as file:
-        view = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+    try:
+        with open(path, "rb") as file:
+            view = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+    except (OSError, ValueError) as error:  # ValueError: it has become empty
+        _refuse(path, f"cannot be mapped: {shown(str(error))}")
     return Shard(path, read_header(view, path), view)
 
 
@@ -220,6 +223,8 @@ def _is_plain(name: object) -> bool:
 
 
 def _head(path: str) -> bytes:
+    if os.path.exists(path) and not os.path.isfile(path):
+        _refuse(path, "not a regular file, which alone can be mapped")
     try:
         with open(path, "rb") as file:
             return file.read(64)

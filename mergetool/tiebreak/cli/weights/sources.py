@@ -111,6 +111,8 @@ def _temporary(argument: str, file: str = "") -> Iterator[str]:
 
 
 def _pointer(path: str) -> Pointer | None:
+    if not os.path.isfile(path):
+        return None  # a pipe must not be waited for
     try:
         with open(path, "rb") as file:
             return parse_pointer(file.read(LONGEST_POINTER + 1))

@@ -87,16 +87,17 @@ class Folder:
         return found if isinstance(found, dict) else {}
 
     @cached_property
-    def index(self) -> Index | None:
-        """The folder's index of shards."""
+    def indexes(self) -> list[Index]:
+        """The indexes of shards; there may be one for each variant of a model."""
+        found = []
         for name in self.names:
             if name.endswith(INDEX_ENDING):
                 try:
-                    return read_index(self.file(name))
+                    found.append(read_index(self.file(name)))
                 except CheckpointError as error:
                     what = str(error).removeprefix(f"{shown(self.file(name), 400)}: ")
                     self.broken_json.append(Finding(name, what, "write the index again"))
-        return None
+        return found
 
     @cached_property
     def tensors(self) -> dict[str, tuple[str, TensorInfo]]:
