@@ -42,7 +42,7 @@ REFUSED = {
     "truncated header": (raw({"a": ONE}, b"1234")[:30], "truncated"),
     "truncated data": (raw({"a": ONE}, b"123"), "truncated"),
     "length beyond the file": (raw({}, length=1000), "truncated"),
-    "length beyond the format": (raw({}, length=LONGEST_HEADER + 1), "at most"),
+    "length beyond the limit": (raw({}, length=LONGEST_HEADER + 1), "at most"),
     "largest length": (raw({}, length=2**64 - 1), "at most"),
     "leading space": (raw(b" {}"), "does not begin"),
     "a list": (raw(b"[]"), "does not begin"),

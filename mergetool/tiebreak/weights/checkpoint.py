@@ -14,7 +14,7 @@ import os
 from typing import TYPE_CHECKING, Final, NamedTuple, NoReturn, Self
 
 from tiebreak.weights.errors import CheckpointError, shown
-from tiebreak.weights.safetensors import read_header
+from tiebreak.weights.safetensors import LONGEST_HEADER, read_header
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -25,7 +25,6 @@ SINGLE: Final = "model.safetensors"
 INDEX_ENDING: Final = ".safetensors.index.json"
 
 _ENDING: Final = ".safetensors"
-_LONGEST_INDEX: Final = 100_000_000  # bytes, as for a header
 _PICKLE: Final = (
     "a pickled checkpoint, which can run any program when it is loaded; "
     "convert it to safetensors where you trust it"
@@ -205,7 +204,7 @@ def read_index(path: str) -> Index:
     """Read and check an index of shards."""
     try:
         with open(path, "rb") as file:
-            found = json.loads(file.read(_LONGEST_INDEX))
+            found = json.loads(file.read(LONGEST_HEADER))
     except OSError as error:
         _refuse(path, f"cannot be read: {error.strerror}")
     except (ValueError, RecursionError) as error:
