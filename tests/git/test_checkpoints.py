@@ -568,6 +568,12 @@ def test_many_conflicts(installed: Repo) -> None:
     assert b"10 more" in installed.tiebreak("review").stdout
 
 
+@needs_lfs
+def test_missing_launcher(lfs: Repo, tmp_path: Path) -> None:
+    lfs.git("config", "merge.tiebreak.driver", driver_command(str(tmp_path / "gone"), "python3"))
+    assert_ours_in_conflict(lfs, merge(lfs))
+
+
 def test_the_copy_works(broken: Callable[[str], None], installed: Repo) -> None:
     """What is broken above is whole without."""
     broken("pass")

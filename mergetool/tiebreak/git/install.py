@@ -32,12 +32,14 @@ _NAME: Final = "resolves more than lines, else git's text merge (tiebreak)"
 # The launcher's statuses are words (driver/tiebreak-driver); anything else means that it never got
 # to work: not installed any more, truncated, not a shell script. Then: git's text merge, with what
 # `git merge-file` calls an error told apart (binary: ours, in conflict; else nothing was written).
+# A checkpoint stays ours, in conflict: markers in its LFS pointer would make it unreadable.
 # Without %A git gives up and touches nothing, also before 2.42, where a status does not tell it to.
 _GUARDED: Final = (
     "test -s {launcher} && {{ (set -- {launcher} {python} %O %A %B %L %P %S %X %Y; . {launcher});"
     " s=$?; case $s in"
     " 100) exit 0;; 101) exit 1;; 129|1[3-9]?|2??)"
     " rm -f %A %A.floor %A.ours %A.result; exit $s;; esac; }}; "
+    "case %P in *.safetensors) exit 1;; esac; "
     "m=$(LC_ALL=C git merge-file -p --marker-size=%L -L ours -L base -L theirs %A %O %B"
     " 2>&1 >%A.floor); s=$?; "
     "if test $s -lt 128 && mv -f %A.floor %A; then test $s = 0; exit; fi; rm -f %A.floor; "

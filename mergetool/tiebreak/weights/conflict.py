@@ -7,7 +7,6 @@ line (`why`); the pipeline treats it as it treats a hunk.
 
 from __future__ import annotations
 
-from hashlib import blake2b
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
@@ -64,12 +63,6 @@ class Tensor:
             ours[at : at + _STEP].tobytes() == theirs[at : at + _STEP].tobytes()
             for at in range(0, len(ours), _STEP)
         )
-
-    def digest(self) -> str:
-        """A name for what it holds: BLAKE2b of type, shape and bytes, 20 bytes, in hex."""
-        state = blake2b(repr(self.form).encode(), digest_size=20)
-        state.update(self.raw())
-        return state.hexdigest()
 
     def __str__(self) -> str:
         dtype, shape = self.form
