@@ -104,3 +104,21 @@ def test_stays_in_conflict(case: Case) -> None:
     for one, other in ((ours, theirs), (theirs, ours)):
         merged = merge_text(case.path, base, one, other)
         assert (merged.unmerged, merged.resolved) == (True, 0)
+
+
+def test_a_namespace_import_says_its_name() -> None:
+    base = "".join(f'import {{ a{i} }} from "a{i}";\n' for i in range(6)) + "\nx(b, c);\n"
+    named = 'import { b } from "b";\n\nx'
+    spaced = 'import * as c from "c";\n\nx'
+    texts = (base, base.replace("\nx", named), base.replace("\nx", spaced))
+    merged = merge_text("a.ts", *(text.encode() for text in texts))
+    assert merged.text.decode() == base.replace("\nx", named.replace("\n\nx", "\n") + spaced)
+
+
+@pytest.mark.parametrize("form", ["lines", "marks"])
+def test_yaml_too_deep_for_its_grammar_is_left(form: str) -> None:
+    """The grammar's scanner would take the whole process down."""
+    rows = [b" " * depth + b"k:\n" for depth in range(300)]
+    above = b"".join(rows) if form == "lines" else b"- " * 300 + b"k:\n"
+    base, ours, theirs = (above + b" " * 600 + value for value in (b"1\n", b"2\n", b"3\n"))
+    assert merge_text("a.yaml", base, ours, theirs).unmerged

@@ -24,18 +24,24 @@ a larger one would cost more time and memory than the whole merge may take."""
 PACK: Final = "tree_sitter_language_pack"
 OWN_WHEELS: Final = {"yaml": "tree_sitter_yaml", "csharp": "tree_sitter_c_sharp"}
 
+CRASHES_WHEN_DEEP: Final = frozenset({"yaml"})
+"""The scanner of this grammar writes beyond its buffer at about 250 levels of nesting."""
+DEEPEST: Final = 180  # levels: two thirds of them by columns of indentation, one by one line
+
 _grammars: dict[str, tree_sitter.Language | None] = {}
 
 
 def parse(
     language: Language, source: bytes, old: Tree | None = None, old_source: bytes = b""
 ) -> Tree | None:
-    """The syntax tree; None without a grammar or above `LARGEST` bytes.
+    """The syntax tree; None without a grammar, above `LARGEST` bytes, or where it might crash.
 
     `old` is the tree of `old_source`, a similar text: only what differs is parsed again.
     """
     grammar = grammar_for(language)
     if grammar is None or len(source) > LARGEST:
+        return None
+    if language.grammar in CRASHES_WHEN_DEEP and _may_be_deep(source):
         return None
     from tree_sitter import Parser
 
@@ -43,6 +49,17 @@ def parse(
     if old is None:
         return parser.parse(source)
     return parser.parse(source, _edited(old, old_source, source))
+
+
+def _may_be_deep(source: bytes) -> bool:
+    """Whether a text may nest more than `DEEPEST` levels: each takes a column, or a mark."""
+    for line in source.splitlines():
+        if len(line) > DEEPEST * 2 // 3:
+            lead = len(line) - len(line.lstrip(b" \t-?:"))
+            marks = sum(line.count(mark) for mark in (b"- ", b"? ", b"-\t", b"?\t"))
+            if lead > DEEPEST * 2 // 3 or marks > DEEPEST // 3:
+                return True
+    return False
 
 
 def error_count(tree: Tree) -> int:

@@ -47,7 +47,7 @@ KEYWORDS: Final = re.compile(
     rb"^\s*(?:(?:import|from|using|use|pub|export|type|static|global|extern|crate|#\s*include)\b\s*)+"
 )
 NAMES: Final = re.compile(rb"[\w$\x80-\xff]+")
-WILDCARD: Final = re.compile(rb"\*|^\s*(?:import\s+)?\.\s")  # Go's too: `import . "x"`
+WILDCARD: Final = re.compile(rb"\*(?!\s*as\b)|^\s*(?:import\s+)?\.\s")  # Go's too: `import . "x"`
 EFFECT: Final = re.compile(rb"\s*import\s*[\"']")
 QUOTED: Final = re.compile(rb"""["'<]([^"'>]*)["'>]\s*;?\s*$""")
 
