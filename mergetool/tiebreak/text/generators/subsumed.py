@@ -37,6 +37,14 @@ class _Pair(NamedTuple):
     edit: WordEdit  # the smaller side's
 
 
+class _Change(NamedTuple):
+    """Atoms ``[start, end)`` of base became `new`."""
+
+    start: int
+    end: int
+    new: list[bytes]
+
+
 def generate(hunk: Hunk) -> Iterator[Candidate[bytes]]:
     """The side whose edit includes the other's; nothing where neither or each does."""
     pair = _pair(hunk.region)
@@ -76,12 +84,22 @@ def _kind(region: Region, pair: _Pair) -> str:
 
 
 def _in_place(base: list[bytes], smaller: list[bytes], larger: list[bytes]) -> bool:
-    """Whether every change of the smaller side is one of the larger side's."""
-    known = _changes(base, larger)
-    return all(change in known for change in _changes(base, smaller))
+    """Whether every change of the smaller side is part of one of the larger, in its place."""
+    by_larger = _changes(base, larger)
+    return all(any(_holds(c, change) for c in by_larger) for change in _changes(base, smaller))
 
 
-def _changes(base: list[bytes], side: list[bytes]) -> list[tuple[int, int, list[bytes]]]:
+def _changes(base: list[bytes], side: list[bytes]) -> list[_Change]:
     """Which atoms of base became which atoms."""
     found = diff(base, side, ALGORITHM)
-    return [(c.a_start, c.a_end, side[c.b_start : c.b_end]) for c in found]
+    return [_Change(c.a_start, c.a_end, side[c.b_start : c.b_end]) for c in found]
+
+
+def _holds(outer: _Change, inner: _Change) -> bool:
+    """Whether `inner` is what `outer` does to these atoms, counted from either of its ends."""
+    head, tail = inner.start - outer.start, outer.end - inner.end
+    if head < 0 or tail < 0:
+        return False
+    size, end = len(inner.new), len(outer.new) - tail
+    from_start = outer.new[head : head + size]
+    return inner.new in (from_start, outer.new[max(end - size, 0) : max(end, 0)])
