@@ -250,11 +250,17 @@ FAST void histogram(const Side *base, const Side *side, int64_t count, int64_t p
         load(from, base->data, base->type, at, here);
         load(delta, side->data, side->type, at, here);
         for (int64_t i = 0; i < here; i++) keys[i] = magnitude(delta[i] - from[i]);
-        if (prefix < 0)
+        if (prefix < 0) {
             for (int64_t i = 0; i < here; i++) counts[keys[i] >> 15]++;
-        else
-            for (int64_t i = 0; i < here; i++)
-                if (keys[i] >> 15 == (uint32_t)prefix) counts[keys[i] & 0x7fff]++;
+            continue;
+        }
+        int64_t found = 0; /* gathered first: a branch for each element would often be guessed wrong */
+        for (int64_t i = 0; i < here; i++) {
+            uint32_t key = keys[i];
+            keys[found] = key;
+            found += key >> 15 == (uint32_t)prefix;
+        }
+        for (int64_t i = 0; i < found; i++) counts[keys[i] & 0x7fff]++;
     }
 }
 
