@@ -289,7 +289,8 @@ CHECKS: Final[tuple[Callable[[Setup], Iterator[Finding]], ...]] = (
 def _tracked(repository: Repository) -> list[str]:
     if repository.top is None:
         return []
-    return git("ls-files", "-z", cwd=repository.top).paths
+    paths = git("ls-files", "-z", cwd=repository.top).paths
+    return list(dict.fromkeys(paths))  # a path in conflict is listed once per stage
 
 
 def _merge_attributes(paths: Sequence[str]) -> Iterator[tuple[str, str]]:
