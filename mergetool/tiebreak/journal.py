@@ -20,7 +20,9 @@ from __future__ import annotations
 import os
 import time
 import zlib
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
+
+from tiebreak.record import NamedTuple
 
 try:  # hashlib imports OpenSSL, which takes fifteen times as long as this module
     from _blake2 import blake2b

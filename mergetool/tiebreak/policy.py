@@ -7,7 +7,9 @@ raise it above what the user's own git configuration allows: `Policy.limited_by`
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
+
+from tiebreak.record import NamedTuple
 
 if TYPE_CHECKING:
     from tiebreak.conflict import Judgement

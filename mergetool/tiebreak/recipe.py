@@ -21,10 +21,11 @@ from __future__ import annotations
 
 import os
 import stat
-from typing import TYPE_CHECKING, Final, NamedTuple, cast
+from typing import TYPE_CHECKING, Final, cast
 
 from tiebreak.errors import UsageError
 from tiebreak.policy import ACTIONS, COMMIT, LEAVE, Policy
+from tiebreak.record import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -21,9 +21,10 @@ conflict.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 from tiebreak.recipe import compile_pattern, complain
+from tiebreak.record import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

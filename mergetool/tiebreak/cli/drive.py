@@ -12,12 +12,13 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 from tiebreak.errors import TiebreakError
 from tiebreak.git import settings
 from tiebreak.git.caller import Call, git_above, parse, saved_favor
 from tiebreak.git.spawn import common_dir, git_dir, read_config
+from tiebreak.record import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -10,7 +10,9 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from itertools import pairwise
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
+
+from tiebreak.record import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -9,9 +9,10 @@ wrote for these hunks. Nothing else of the file changes.
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 from tiebreak.policy import APPLY, COMMIT
+from tiebreak.record import NamedTuple
 from tiebreak.text.lines import split_lines
 from tiebreak.text.markers import MOST_LINES_BETWEEN, STYLES, MarkedConflict, parse_markers
 

@@ -6,8 +6,9 @@ flags what changed, the changes are slid to where git would put them, and come o
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
+from tiebreak.record import NamedTuple
 from tiebreak.text.diffing import histogram, myers, patience
 from tiebreak.text.diffing.compaction import compact
 

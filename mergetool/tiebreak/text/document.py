@@ -7,9 +7,10 @@ trees); a `Hunk` is one conflict region of it and is what generators, checks and
 from __future__ import annotations
 
 from itertools import accumulate
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 from tiebreak.merge import Merge
+from tiebreak.record import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

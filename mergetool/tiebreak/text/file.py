@@ -6,9 +6,10 @@ through it. Bytes in, bytes out; no files, no git, no configuration here.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from tiebreak.policy import ACTIONS, APPLY, COMMIT, SUGGEST, Policy
+from tiebreak.record import NamedTuple
 from tiebreak.resolve import resolve
 from tiebreak.text.document import Document
 from tiebreak.text.language import language_for

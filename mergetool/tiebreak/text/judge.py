@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import os.path
 from functools import cache
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 from tiebreak.conflict import Candidate, Judgement
+from tiebreak.record import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -8,7 +8,9 @@ what is shipped is kept as a table of literals too (`tiebreak.text.language_tabl
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple, cast
+from typing import TYPE_CHECKING, cast
+
+from tiebreak.record import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

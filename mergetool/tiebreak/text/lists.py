@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from tiebreak.merge import Merge
+from tiebreak.record import NamedTuple
 from tiebreak.text.ordering import Order, merge
 from tiebreak.text.structure import Chunk, end_of, words
 

@@ -7,8 +7,9 @@ are joined; with the base shown (diff3) they stay whole; zdiff3 moves equal line
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
+from tiebreak.record import NamedTuple
 from tiebreak.text.diff import diff
 from tiebreak.text.lines import split_lines
 

@@ -7,8 +7,9 @@ EAGER; making conflicts smaller (or larger) for people to read is `tiebreak.text
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
+from tiebreak.record import NamedTuple
 from tiebreak.text.diff import Change, diff_numbers, number
 from tiebreak.text.document import Region
 from tiebreak.text.lines import split_lines

@@ -8,7 +8,9 @@ where the sort order of the list wants it. Sorted stays sorted.
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
+
+from tiebreak.record import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

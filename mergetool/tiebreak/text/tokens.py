@@ -11,8 +11,9 @@ A clean merge is no proof: on real merges about two in three are what people com
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
+from tiebreak.record import NamedTuple
 from tiebreak.text.anchors import STEPS, Block, Budget, align
 from tiebreak.text.doubts import Edit
 from tiebreak.text.lexer import CODE, key, tokenise

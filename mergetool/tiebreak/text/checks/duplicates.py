@@ -7,8 +7,9 @@ it as often. Overloads, conditional definitions and the like are told apart by t
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
+from tiebreak.record import NamedTuple
 from tiebreak.text.checks.placing import place
 from tiebreak.text.document import OURS, THEIRS
 from tiebreak.text.lists import find_list, items_of

@@ -7,8 +7,9 @@ file is parsed once per side and each candidate only where it differs; and all o
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
+from tiebreak.record import NamedTuple
 from tiebreak.text.parse import parse
 
 if TYPE_CHECKING:

@@ -14,8 +14,9 @@ in a heap, and lives on for the larger part. The result is that of looking throu
 from __future__ import annotations
 
 from heapq import heapify, heappop, heappush, heapreplace
-from typing import Final, NamedTuple
+from typing import Final
 
+from tiebreak.record import NamedTuple
 from tiebreak.text.diffing import myers
 from tiebreak.text.diffing.box import Box
 

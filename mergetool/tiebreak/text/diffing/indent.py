@@ -7,7 +7,9 @@ blank lines are around it. ``git diff`` slides groups so for readers; merges do 
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import Final
+
+from tiebreak.record import NamedTuple
 
 MOST_SLIDING: Final = 100
 MOST_INDENT: Final = 200

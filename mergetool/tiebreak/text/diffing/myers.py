@@ -8,8 +8,9 @@ than the best cut are git's.
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import Final
 
+from tiebreak.record import NamedTuple
 from tiebreak.text.diffing.box import Box
 from tiebreak.text.diffing.discard import Kept, bogus_sqrt, discard
 

@@ -10,9 +10,10 @@ into as many lines, still recognisable, and neither adds a word that the other a
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 from tiebreak.conflict import Candidate
+from tiebreak.record import NamedTuple
 from tiebreak.text.diff import diff
 from tiebreak.text.document import SIDES
 from tiebreak.text.lines import split_lines

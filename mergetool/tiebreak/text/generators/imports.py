@@ -12,10 +12,11 @@ from __future__ import annotations
 import re
 from collections import Counter
 from functools import lru_cache
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 from tiebreak.conflict import Candidate
 from tiebreak.merge import Merge
+from tiebreak.record import NamedTuple
 from tiebreak.text.document import SIDES
 from tiebreak.text.lists import find_list, items_of, listing, merge_listings
 from tiebreak.text.ordering import Order, merge

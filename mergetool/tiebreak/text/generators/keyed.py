@@ -8,10 +8,11 @@ sides changed different keys again. Members of code are put one side after the o
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 from tiebreak.conflict import Candidate
 from tiebreak.merge import Merge
+from tiebreak.record import NamedTuple
 from tiebreak.text.document import SIDES
 from tiebreak.text.ordering import Order, merge
 from tiebreak.text.structure import (

@@ -11,9 +11,10 @@ and the same words at another place (``x = b`` there, ``y = b`` here) are anothe
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 from tiebreak.conflict import Candidate
+from tiebreak.record import NamedTuple
 from tiebreak.text.diff import diff
 from tiebreak.text.document import OURS, THEIRS
 from tiebreak.text.words import WordEdit, atoms, word_edits

@@ -12,9 +12,10 @@ line could also belong outside the block.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 from tiebreak.conflict import Candidate
+from tiebreak.record import NamedTuple
 from tiebreak.text.document import BASE, OURS, THEIRS
 from tiebreak.text.lexer import solid_tokens
 from tiebreak.text.lines import split_lines
