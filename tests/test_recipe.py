@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tiebreak.policy import APPLY, COMMIT, LEAVE, SUGGEST, Policy
-from tiebreak.recipe import Recipe, RecipeError, load_recipe, parse_recipe, policy_from_config
+from tiebreak.recipe import Recipe, load_recipe, parse_recipe, policy_from_config
+from tiebreak.recipe_errors import RecipeError
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -23,8 +23,8 @@ import os
 import stat
 from typing import TYPE_CHECKING, Final, cast
 
-from tiebreak.errors import UsageError
 from tiebreak.policy import ACTIONS, COMMIT, LEAVE, Policy
+from tiebreak.recipe_errors import NAME, RecipeError, compile_pattern, complain, place
 from tiebreak.record import NamedTuple
 
 if TYPE_CHECKING:
@@ -34,19 +34,13 @@ if TYPE_CHECKING:
     from tiebreak.pattern import Pattern
     from tiebreak.weights_recipe import WeightsRecipe
 
-NAME: Final = ".tiebreak.toml"
 NOTHING: Final = Policy(most=LEAVE, provable=LEAVE)  # the careful policy: every conflict stays
 UNLIMITED: Final = Policy(commit=0.0, apply=0.0, most=COMMIT, provable=COMMIT)
 
 _TABLES: Final = ("policy", "weights")
 _LIMIT: Final = 64 * 1024  # bytes; the tree is not trusted, and a recipe is a page of text
-_TRIED: Final = 50  # lines that are tried as the one to complain of
 
 Setting = float | str
-
-
-class RecipeError(UsageError):
-    """The recipe, or a `tiebreak.*` setting, cannot be understood. One line: where and what."""
 
 
 class Rule(NamedTuple):
@@ -169,7 +163,7 @@ def _settings(
     for name, value in values.items():
         if name not in _EXPECTED:
             raise complain(text, (*where, name), f"unknown; known: {', '.join(_EXPECTED)}")
-        settings[name] = _checked(_place(text, (*where, name)), name, value)
+        settings[name] = _checked(place(text, (*where, name)), name, value)
     return settings
 
 
@@ -187,49 +181,3 @@ def _checked(place: str, name: str, value: object) -> Setting:
         return float(cast("float", value))
     msg = f"{place}: expected {expected}, got {value!r}"
     raise RecipeError(msg)
-
-
-def complain(text: str, keys: tuple[str, ...], what: str) -> RecipeError:
-    """The error for a key of a recipe: its line, its name, and what is wrong with it."""
-    return RecipeError(f"{_place(text, keys)}: {what}")
-
-
-def _place(text: str, keys: tuple[str, ...]) -> str:
-    """``.tiebreak.toml:3: policy."*.lock".most``.
-
-    TOML has many ways to write a key; the line is the first after which the file holds it.
-    """
-    import tomllib
-
-    lines = text.splitlines(keepends=True)
-    naming = [number for number, line in enumerate(lines, start=1) if keys[-1] in line]
-    for number in naming[:_TRIED]:
-        try:
-            data: object = tomllib.loads("".join(lines[:number]))
-        except tomllib.TOMLDecodeError:
-            continue
-        if _holds(data, keys):
-            return f"{NAME}:{number}: {_dotted(keys)}"
-    return f"{NAME}: {_dotted(keys)}"
-
-
-def _holds(data: object, keys: tuple[str, ...]) -> bool:
-    for key in keys:
-        if not isinstance(data, dict) or key not in data:
-            return False
-        data = data[key]
-    return True
-
-
-def _dotted(keys: tuple[str, ...]) -> str:
-    return ".".join(key if key.isidentifier() else f'"{key}"' for key in keys)
-
-
-def compile_pattern(text: str, where: tuple[str, ...]) -> Pattern:
-    """The pattern that the last of the keys is."""
-    from tiebreak.pattern import parse_pattern
-
-    try:
-        return parse_pattern(where[-1])
-    except ValueError as error:
-        raise complain(text, where, str(error)) from error

@@ -23,7 +23,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from tiebreak.recipe import compile_pattern, complain
+from tiebreak.recipe_errors import compile_pattern, complain
 from tiebreak.record import NamedTuple
 
 if TYPE_CHECKING:

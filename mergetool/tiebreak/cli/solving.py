@@ -18,7 +18,8 @@ from tiebreak.git.stages import object_sizes, read_objects, stage, unmerged
 from tiebreak.git.worktree import attributes, beyond_link, read_file, write_file
 from tiebreak.journal import Journal, JournalError, Texts, text_entry
 from tiebreak.policy import APPLY, SUGGEST
-from tiebreak.recipe import NAME, load_recipe, parse_recipe
+from tiebreak.recipe import load_recipe, parse_recipe
+from tiebreak.recipe_errors import NAME
 from tiebreak.text.blocks import rewrite
 from tiebreak.text.diff import algorithm_of
 from tiebreak.text.file import Settings, is_binary, merge_text

@@ -207,7 +207,8 @@ def _check_recursive(setup: Setup) -> Iterator[Finding]:
 
 
 def _check_recipe(setup: Setup) -> Iterator[Finding]:
-    from tiebreak.recipe import NAME, load_recipe
+    from tiebreak.recipe import load_recipe
+    from tiebreak.recipe_errors import NAME
 
     if setup.repository is None or setup.repository.top is None:
         return

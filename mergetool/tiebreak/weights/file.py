@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from tiebreak.conflict import Judgement
 from tiebreak.errors import UsageError
 from tiebreak.policy import ACTIONS, COMMIT, LEAVE, USED, Policy
-from tiebreak.recipe import NAME
+from tiebreak.recipe_errors import NAME
 from tiebreak.resolve import resolve
 from tiebreak.weights.checkpoint import open_checkpoint
 from tiebreak.weights.conflict import METADATA
