@@ -98,7 +98,8 @@ class Resolution(NamedTuple, Generic[T_co]):
     """What became of one conflict.
 
     `action` is the policy's word: see `tiebreak.policy.Action`. `chosen` is None when the conflict
-    stays; `ranked` holds what can be offered, best first; `rejected` what was vetoed and why.
+    stays, and then only; `ranked` holds what can be offered, best first; `rejected` what was vetoed
+    and why.
     """
 
     conflict: Conflict[object]

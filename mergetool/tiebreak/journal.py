@@ -30,7 +30,7 @@ except ImportError:  # pragma: no cover  (an interpreter that is not CPython)
     from hashlib import blake2b
 
 from tiebreak.errors import InputError
-from tiebreak.policy import APPLY, COMMIT
+from tiebreak.policy import USED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -80,7 +80,7 @@ class Decision(NamedTuple):
     @property
     def resolved(self) -> bool:
         """Whether the conflict was replaced by a result."""
-        return self.action in {APPLY, COMMIT}
+        return self.action in USED
 
 
 class Entry(NamedTuple):

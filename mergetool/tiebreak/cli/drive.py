@@ -106,7 +106,6 @@ def drive(request: Request) -> int:
 
 
 def _merge(request: Request, context: Context) -> int:
-    from tiebreak.policy import APPLY, COMMIT
     from tiebreak.text.file import merge_text
 
     how = _settings(request, context)
@@ -114,7 +113,7 @@ def _merge(request: Request, context: Context) -> int:
     if ours.startswith(_POINTER):
         return _keep_pointer(request, ours)
     outcome = merge_text(request.path, base, ours, theirs, how)
-    resolved = sum(r.action in {APPLY, COMMIT} for r in outcome.resolutions)
+    resolved = outcome.resolved
     status = UNRESOLVED if outcome.unmerged else RESOLVED
     if not resolved and status == UNRESOLVED and outcome.text == _read(request.target):
         return UNRESOLVED  # else `git merge` would have cut the conflict otherwise than merge-file

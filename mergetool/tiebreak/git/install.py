@@ -19,7 +19,6 @@ from tiebreak.git.repository import config, config_section, find_repository
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-GLOBAL: Final = "global"
 LOCAL: Final = "local"
 DRIVER: Final = "tiebreak"
 SECTION: Final = f"merge.{DRIVER}"

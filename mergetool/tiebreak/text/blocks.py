@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Final
 
-from tiebreak.policy import APPLY, COMMIT
 from tiebreak.record import NamedTuple
 from tiebreak.text.lines import split_lines
 from tiebreak.text.markers import MOST_LINES_BETWEEN, STYLES, MarkedConflict, parse_markers
@@ -80,7 +79,7 @@ def _chosen(merge: TextMerge) -> dict[int, bytes]:
     return {
         number: resolution.chosen.candidate.value
         for number, resolution in enumerate(merge.resolutions)
-        if resolution.chosen is not None and resolution.action in {APPLY, COMMIT}
+        if resolution.chosen is not None
     }
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tiebreak.policy import ACTIONS, APPLY, COMMIT, SUGGEST, Policy
+from tiebreak.policy import ACTIONS, APPLY, SUGGEST, Policy
 from tiebreak.record import NamedTuple
 from tiebreak.resolve import resolve
 from tiebreak.text.document import Document
@@ -93,7 +93,7 @@ def merge_text(
     if floor.conflicts == 0 or any(map(has_markers, sides)):
         return TextMerge(floor.text, floor.text, floor.conflicts, floor.conflicts > 0, (), document)
     resolutions = resolve_document(document, settings.policy)
-    written = settings.render(_settle(document, resolutions))
+    written = settings.render(_settled(document))
     unmerged = written.conflicts > 0 or any(r.action == APPLY for r in resolutions)
     return TextMerge(
         written.text, floor.text, written.conflicts, unmerged, tuple(resolutions), document
@@ -101,10 +101,10 @@ def merge_text(
 
 
 def resolve_document(document: Document, policy: Policy) -> list[Resolution[bytes]]:
-    """Resolve every hunk of a document, then look at the file as a whole.
+    """Resolve every hunk of a document, each by itself, then look at the file as a whole.
 
-    Hunks are resolved one by one, each seeing what was chosen before it; resolutions that are right
-    alone may be wrong together (two hunks that each add the same key), and then none is used.
+    Resolutions that are right alone may be wrong together (two hunks that each add the same key),
+    and then none is used. What is used is in `document.chosen`.
     """
     from tiebreak.text.toolbox import TOOLBOX, whole_file_veto
 
@@ -125,11 +125,10 @@ def _demote(resolution: Resolution[bytes]) -> Resolution[bytes]:
     return resolution._replace(action=action, chosen=None)
 
 
-def _settle(document: Document, resolutions: Sequence[Resolution[bytes]]) -> list[Region]:
-    """The document's regions with every committed or applied conflict settled."""
-    regions = list(document.regions)
-    for hunk, resolution in zip(document.hunks, resolutions, strict=True):
-        if resolution.action in {APPLY, COMMIT} and resolution.chosen is not None:
-            value = resolution.chosen.candidate.value
-            regions[hunk.index] = hunk.region._replace(result=value)
-    return regions
+def _settled(document: Document) -> list[Region]:
+    """The document's regions, the chosen resolutions being their results."""
+    chosen = document.chosen
+    return [
+        region._replace(result=chosen[index]) if index in chosen else region
+        for index, region in enumerate(document.regions)
+    ]
