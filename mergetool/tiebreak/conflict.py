@@ -97,7 +97,7 @@ class Rejected(NamedTuple, Generic[T_co]):
 class Resolution(NamedTuple, Generic[T_co]):
     """What became of one conflict.
 
-    `action` is the policy's word: see `tiebreak.policy.Action`. `chosen` is None when the conflict
+    `action` is the policy's word: see `tiebreak.policy.ACTIONS`. `chosen` is None when the conflict
     stays, and then only; `ranked` holds what can be offered, best first; `rejected` what was vetoed
     and why.
     """
