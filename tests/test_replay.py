@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-import extract
+from tiebreak.learn import locate as extract
 import records
 import replay
 from tiebreak.text.document import Region

@@ -27,8 +27,7 @@ def resolve(conflict: C, toolbox: Toolbox[C, T], policy: Policy) -> Resolution[T
     would be used. A candidate that drops an edit and
     is not measured to reach `policy.commit` is never applied, whatever `policy.apply` says.
     """
-    proposed = _distinct([c for _, generate in toolbox.generators for c in generate(conflict)])
-    passed, rejected = _split(conflict, proposed, toolbox.checks)
+    passed, rejected = propose(conflict, toolbox)
     judgements = toolbox.judge(conflict, passed)
     ranked = sorted(
         (Ranked(c, j) for c, j in zip(passed, judgements, strict=True)),
@@ -43,6 +42,14 @@ def resolve(conflict: C, toolbox: Toolbox[C, T], policy: Policy) -> Resolution[T
     action = _decide(ranked[0], policy) if ranked else LEAVE
     chosen = ranked[0] if action in USED else None
     return Resolution(conflict, action, chosen, tuple(ranked), tuple(rejected))
+
+
+def propose(
+    conflict: C, toolbox: Toolbox[C, T]
+) -> tuple[list[Candidate[T]], list[Rejected[T]]]:
+    """The distinct candidates of all generators: those that pass the cheap checks, and the others."""
+    proposed = _distinct([c for _, generate in toolbox.generators for c in generate(conflict)])
+    return _split(conflict, proposed, toolbox.checks)
 
 
 def _distinct(candidates: Sequence[Candidate[T]]) -> list[Candidate[T]]:
