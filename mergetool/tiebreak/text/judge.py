@@ -30,27 +30,30 @@ class Measured(NamedTuple):
     seen: int
     lower: float
 
+    @property
+    def probability(self) -> float:
+        """The share; Laplace's rule keeps a short winning streak from looking certain."""
+        return (self.right + 1) / (self.seen + 2)
+
 
 def judge(hunk: Hunk, candidates: Sequence[Candidate[bytes]]) -> list[Judgement]:
     """Judge each candidate by its stratum. Two different provable values prove nothing."""
-    table = precision()
     alone = sum(candidate.provable for candidate in candidates) == 1
-    return [_judge(candidate, table, alone=alone) for candidate in candidates]
+    return [_judge(candidate, alone=alone) for candidate in candidates]
 
 
-def _judge(candidate: Candidate[bytes], table: dict[str, Measured], *, alone: bool) -> Judgement:
+def _judge(candidate: Candidate[bytes], *, alone: bool) -> Judgement:
     provable = candidate.provable and alone
-    measured = _look_up(candidate.stratum, table)
-    if measured is None:
+    known = measured(candidate.stratum)
+    if known is None:
         return Judgement(0.0, 0.0, "not measured on real merges", provable)
-    # Laplace's rule keeps a short winning streak from looking certain.
-    probability = (measured.right + 1) / (measured.seen + 2)
-    evidence = f"right in {measured.right} of {measured.seen} real conflicts"
-    return Judgement(probability, measured.lower, evidence, provable)
+    evidence = f"right in {known.right} of {known.seen} real conflicts"
+    return Judgement(known.probability, known.lower, evidence, provable)
 
 
-def _look_up(stratum: str, table: dict[str, Measured]) -> Measured | None:
+def measured(stratum: str) -> Measured | None:
     """The stratum's own line, else that of the nearest wider one (``tokens/far`` -> ``tokens``)."""
+    table = precision()
     while stratum not in table:
         wider = stratum.rpartition("/")[0]
         if not wider:
