@@ -31,7 +31,7 @@ from rich.console import Console
 import halves
 import records
 import tables
-from intervals import clopper_pearson, clustered_lower
+from tiebreak.learn.intervals import clopper_pearson, clustered_lower
 from tally import by_repository, located
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import pytest
 import calibrate
 import driver_speed
 import halves
-import intervals
+from tiebreak.learn import intervals
 import ort_parity
 import records
 import tally

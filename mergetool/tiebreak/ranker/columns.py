@@ -12,14 +12,11 @@ from __future__ import annotations
 
 import re
 from itertools import pairwise
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
+from tiebreak.ranker.subsequence import common
 from tiebreak.record import NamedTuple
 from tiebreak.text.anchors import Budget, align
-from tiebreak.text.diff import diff
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
 
 BASE: Final = 1
 OURS: Final = 2
@@ -35,23 +32,18 @@ STEPS: Final = 400_000  # of aligning the sides with base; about a tenth of a se
 NEWLINE: Final = b"\n"
 
 _TOKEN: Final = re.compile(rb"[\w$\x80-\xff]+|\n|[^\w\s]")
+_WORD: Final = 3  # what a match is worth in the alignment of a side
+_SIGN: Final = 1
 _SWAPPED: Final = (0, 1, 4, 5, 2, 3, 6, 7)
 
 
-class Column(NamedTuple):
-    """A token and which of the versions have it here, as a sum of `BASE`, `OURS` and `THEIRS`."""
+class Placed(NamedTuple):
+    """A candidate's sequence, one entry a token in each list."""
 
-    token: bytes
-    versions: int
-
-
-class Mark(NamedTuple):
-    """A token of a candidate's sequence: its code, and whether it follows what it never followed."""
-
-    token: bytes
-    code: int
-    seam: bool = False
-    column: int = -1  # of the three-way columns; -1 where there is none
+    tokens: list[bytes]
+    codes: list[int]
+    seams: list[bool]  # it follows here what it follows in no version
+    columns: list[int]  # its number among the three-way columns; -1 where it has none
 
 
 def lex(text: bytes) -> list[bytes]:
@@ -75,114 +67,93 @@ def swapped(code: int) -> int:
 class Alignment:
     """The columns of base, ours and theirs, and every candidate's place in them."""
 
-    __slots__ = ("_followers", "_numbers", "_versions", "columns")
+    __slots__ = ("_followers", "_known", "tokens", "versions")
+
+    tokens: list[bytes]  # one a column
+    versions: list[int]  # which of the three have it there: a sum of `BASE`, `OURS`, `THEIRS`
 
     def __init__(self, base: bytes, ours: bytes, theirs: bytes) -> None:
         """Align the two sides with base and with each other."""
         sides = [lex(text) for text in (base, ours, theirs)]
-        self._numbers: dict[bytes, int] = {}
-        numbered = [self._number(side) for side in sides]
-        self.columns = _columns(sides, numbered, len(self._numbers))
+        self.tokens, self.versions = [], []
+        self._align(*sides)
         self._followers = {pair for side in sides for pair in pairwise(side)}
-        self._versions: dict[bytes, int] = {}
+        self._known: dict[bytes, int] = {}
         for bit, side in zip((BASE, OURS, THEIRS), sides, strict=True):
             for token in side:
-                self._versions[token] = self._versions.get(token, 0) | bit
+                self._known[token] = self._known.get(token, 0) | bit
 
-    def _number(self, tokens: Sequence[bytes]) -> list[int]:
-        numbers = self._numbers
-        return [numbers.setdefault(token, len(numbers)) for token in tokens]
+    def _align(self, base: list[bytes], ours: list[bytes], theirs: list[bytes]) -> None:
+        """Go through base; what a side put in comes before the next token that it kept."""
+        partners = _partners(base, ours), _partners(base, theirs)
+        at = [0, 0]
+        for index in range(len(base) + 1):
+            last = index == len(base)
+            pending: list[list[bytes]] = [[], []]
+            versions = BASE
+            for number, (side, bit) in enumerate(((ours, OURS), (theirs, THEIRS))):
+                partner = len(side) if last else partners[number].get(index, -1)
+                if partner >= 0:
+                    pending[number] = side[at[number] : partner]
+                    at[number] = partner + 1
+                    versions |= bit
+            self._insert(*pending)
+            if not last:
+                self.tokens.append(base[index])
+                self.versions.append(versions)
 
-    def place(self, candidate: bytes) -> list[Mark]:
+    def _insert(self, ours: list[bytes], theirs: list[bytes]) -> None:
+        """What both sides put in at one place of base, their common tokens once."""
+        here = there = 0
+        pairs = common(ours, theirs) if ours and theirs else []
+        for i, j in [*pairs, (len(ours), len(theirs))]:
+            self.tokens += [*ours[here:i], *theirs[there:j], *ours[i : i + 1]]
+            self.versions += [OURS] * (i - here) + [THEIRS] * (j - there)
+            self.versions += [OURS | THEIRS] * (i < len(ours))
+            here, there = i + 1, j + 1
+
+    def place(self, candidate: bytes) -> Placed:
         """The columns with the tokens of a candidate marked, and those that only it has put in."""
-        tokens, columns = lex(candidate), self.columns
-        seams = self._seams(tokens)
-        marks: list[Mark] = []
+        tokens = lex(candidate)
+        placed = Placed([], [], [], [])
+        seams = [False, *(pair not in self._followers for pair in pairwise(tokens))]
         at = here = 0
-        changes = diff([column.token for column in columns], tokens, "myers")
-        for a_start, a_end, b_start, b_end in [*changes, (len(columns), len(columns), len(tokens), len(tokens))]:
-            for step in range(a_start - at):
-                token, versions = columns[at + step]
-                marks.append(Mark(token, versions | TAKEN, here + step in seams, at + step))
-            marks += [Mark(*columns[index], column=index) for index in range(a_start, a_end)]
-            for index in range(b_start, b_end):
-                token = tokens[index]
-                code = ADDED | self._versions.get(token, 0)
-                marks.append(Mark(token, code, index in seams))
-            at, here = a_end, b_end
-        return marks
+        for column, index in [*common(self.tokens, tokens), (len(self.tokens), len(tokens))]:
+            self._untaken(placed, at, column)
+            placed.tokens.extend(tokens[here:index])
+            placed.codes.extend(ADDED | self._known.get(token, 0) for token in tokens[here:index])
+            placed.seams.extend(seams[here:index])
+            placed.columns.extend([-1] * (index - here))
+            if index < len(tokens):
+                placed.tokens.append(tokens[index])
+                placed.codes.append(self.versions[column] | TAKEN)
+                placed.seams.append(seams[index])
+                placed.columns.append(column)
+            at, here = column + 1, index + 1
+        return placed
+
+    def _untaken(self, placed: Placed, start: int, end: int) -> None:
+        """Columns that the candidate does not have."""
+        placed.tokens.extend(self.tokens[start:end])
+        placed.codes.extend(self.versions[start:end])
+        placed.seams.extend([False] * (end - start))
+        placed.columns.extend(range(start, end))
 
     def kept(self, text: bytes) -> list[bool]:
         """Which columns a text has: what the people's resolution kept."""
-        gone = {
-            index
-            for change in diff([column.token for column in self.columns], lex(text), "myers")
-            for index in range(change.a_start, change.a_end)
-        }
-        return [index not in gone for index in range(len(self.columns))]
-
-    def _seams(self, tokens: Sequence[bytes]) -> set[int]:
-        """The places in a candidate where two tokens meet that meet in no version."""
-        return {
-            index
-            for index, pair in enumerate(pairwise(tokens), 1)
-            if pair not in self._followers
-        }
+        kept = {column for column, _ in common(self.tokens, lex(text))}
+        return [column in kept for column in range(len(self.tokens))]
 
 
-def _columns(sides: list[list[bytes]], numbered: list[list[int]], tokens: int) -> list[Column]:
-    base, ours, theirs = sides
-    weights = [1] * tokens
-    budget = Budget(STEPS)
-    partners = [_partners(numbered[0], side, weights, budget) for side in numbered[1:]]
-    columns: list[Column] = []
-    at = [0, 0]
-    for index, token in enumerate([*base, b""]):
-        last = index == len(base)
-        pending: list[list[bytes]] = [[], []]
-        versions = BASE
-        for number, (side, bit) in enumerate(((ours, OURS), (theirs, THEIRS))):
-            partner = len(side) if last else partners[number].get(index, -1)
-            if partner >= 0:
-                pending[number] = side[at[number] : partner]
-                at[number] = partner + 1
-                versions |= bit
-        columns += _insertions(*pending)
-        if not last:
-            columns.append(Column(token, versions))
-    return columns
+def _partners(base: list[bytes], side: list[bytes]) -> dict[int, int]:
+    """For each token of base that a side kept, where it is there.
 
-
-def _partners(
-    base: list[int], side: list[int], weights: Sequence[int], budget: Budget
-) -> dict[int, int]:
-    """For each token of base that a side kept, where it is there."""
-    blocks = align(base, side, weights, budget)
-    if blocks is None:  # too much work for an exact answer: git's
-        return _by_diff(base, side)
+    Words count more than signs: the alignment is the one of `tiebreak.text.tokens`.
+    """
+    numbers: dict[bytes, int] = {}
+    numbered = [[numbers.setdefault(token, len(numbers)) for token in text] for text in (base, side)]
+    weights = [_WORD if token[:1].isalnum() else _SIGN for token in numbers]
+    blocks = align(*numbered, weights, Budget(STEPS))
+    if blocks is None:
+        return dict(common(base, side))
     return {block.a + step: block.b + step for block in blocks for step in range(block.size)}
-
-
-def _by_diff(a: Sequence[object], b: Sequence[object]) -> dict[int, int]:
-    partners: dict[int, int] = {}
-    at = here = 0
-    changes = diff(a, b, "myers")
-    for a_start, a_end, _, b_end in [*changes, (len(a), len(a), len(b), len(b))]:
-        partners.update((at + step, here + step) for step in range(a_start - at))
-        at, here = a_end, b_end
-    return partners
-
-
-def _insertions(ours: list[bytes], theirs: list[bytes]) -> Iterator[Column]:
-    """What both sides put in at one place of base, their common tokens once."""
-    common = _by_diff(ours, theirs) if ours and theirs else {}
-    there = 0
-    for index, token in enumerate(ours):
-        partner = common.get(index)
-        if partner is None:
-            yield Column(token, OURS)
-            continue
-        yield from (Column(other, THEIRS) for other in theirs[there:partner])
-        yield Column(token, OURS | THEIRS)
-        there = partner + 1
-    yield from (Column(other, THEIRS) for other in theirs[there:])

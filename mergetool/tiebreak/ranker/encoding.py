@@ -17,7 +17,7 @@ from tiebreak.ranker.columns import (
     GAP,
     TAKEN,
     Alignment,
-    Mark,
+    Placed,
     lex,
 )
 from tiebreak.ranker.features import Hand, Known, Setting, Texts, of_candidate, of_hunk
@@ -59,7 +59,7 @@ class Sequence_(NamedTuple):  # noqa: N801  (`Sequence` is Python's)
     pieces: list[int]
     codes: list[int]
     words: list[int]
-    seams: list[bool]
+    seams: list[int]
     columns: list[int]  # of the three-way columns, -1 for none; for training only
     features: list[float]
 
@@ -78,54 +78,79 @@ def encode(case: Case, pieces: Pieces) -> Encoded | None:
     alignment = Alignment(*case.texts)
     before, after = lex(case.before)[-AROUND:], lex(case.after)[:AROUND]
     numbers: dict[bytes, int] = {}
-    for column in alignment.columns:
-        numbers.setdefault(column.token, len(numbers) + 1)
+    for token in alignment.tokens:
+        numbers.setdefault(token, len(numbers) + 1)
     known = Known.of(case.texts, alignment)
     shared = of_hunk(known, case.setting, len(case.hands))
     sequences = []
     for hand in case.hands:
-        marks = alignment.place(hand.value)
-        own = of_candidate(known, marks, hand)
-        framed = [*(Mark(t, CONTEXT) for t in before), *_near(marks), *(Mark(t, CONTEXT) for t in after)]
+        placed = alignment.place(hand.value)
+        own = of_candidate(known, placed, hand)
+        framed = _framed(before, _near(placed), after)
         sequences.append(_sequence(framed, numbers, pieces, [*shared.values(), *own.values()]))
     return Encoded(sequences, alignment)
 
 
-def _near(marks: Sequence[Mark]) -> list[Mark]:
+def _near(placed: Placed) -> Placed:
     """Leave out the middle of long stretches that all versions and the candidate share."""
-    kept: list[Mark] = []
-    start = 0
     same = ALL | TAKEN
-    while start < len(marks):
+    codes = placed.codes
+    near = Placed([], [], [], [])
+    start = 0
+    while start < len(codes):
         end = start
-        while end < len(marks) and marks[end].code == same:
+        while end < len(codes) and (codes[end] == same) == (codes[start] == same):
             end += 1
-        if end == start:
-            kept.append(marks[start])
-            start += 1
-            continue
-        run = marks[start:end]
         head = NEAR if start else 0
-        tail = NEAR if end < len(marks) else 0
-        if len(run) > head + tail + 1:
-            run = [*run[:head], Mark(b"", GAP), *run[len(run) - tail :]]
-        kept += run
+        tail = NEAR if end < len(codes) else 0
+        if codes[start] != same or end - start <= head + tail + 1:
+            _extend(near, placed, start, end)
+        else:
+            _extend(near, placed, start, start + head)
+            _extend(near, Placed([b""], [GAP], [False], [-1]), 0, 1)
+            _extend(near, placed, end - tail, end)
         start = end
-    return kept
+    return near
+
+
+def _extend(into: Placed, placed: Placed, start: int, end: int) -> None:
+    for target, values in zip(into, placed, strict=True):
+        target.extend(values[start:end])
+
+
+def _framed(before: list[bytes], placed: Placed, after: list[bytes]) -> Placed:
+    """With the tokens of the lines around."""
+    outer, inner = [len(before), len(after)], len(placed.tokens)
+    return Placed(
+        [*before, *placed.tokens, *after],
+        [*[CONTEXT] * outer[0], *placed.codes, *[CONTEXT] * outer[1]],
+        [*[False] * outer[0], *placed.seams, *[False] * outer[1]],
+        [*[-1] * outer[0], *placed.columns, *[-1] * outer[1]],
+    ) if inner or any(outer) else Placed([b""], [GAP], [False], [-1])
 
 
 def _sequence(
-    marks: Sequence[Mark], numbers: dict[bytes, int], pieces: Pieces, features: list[float]
+    placed: Placed, numbers: dict[bytes, int], pieces: Pieces, features: list[float]
 ) -> Sequence_:
-    rows: list[tuple[int, int, int, bool, int]] = []
-    for mark in marks:
-        number = numbers.setdefault(mark.token, len(numbers) + 1)
-        found = pieces(mark.token) if mark.token else [GAP_PIECE]
-        if len(found) > PIECES:
-            found = [*found[: PIECES - 1], found[-1]]
-        word = number if number <= WORDS else 0
-        rows += [(piece, mark.code, word, mark.seam, mark.column) for piece in found]
-    if len(rows) > LONGEST:
-        rows = [*rows[:WIDE], *rows[-WIDE:]]
-    columns = [list(column) for column in zip(*rows, strict=True)] if rows else [[], [], [], [], []]
-    return Sequence_(*columns, features=features)
+    found: list[list[int]] = []
+    words: list[int] = []
+    for token in placed.tokens:
+        number = numbers.setdefault(token, len(numbers) + 1)
+        words.append(number if number <= WORDS else 0)
+        parts = pieces(token) if token else [GAP_PIECE]
+        found.append(parts if len(parts) <= PIECES else [*parts[: PIECES - 1], parts[-1]])
+
+    def spread(values: Sequence[int]) -> list[int]:
+        """One value a piece; of a sequence that is too long, both ends."""
+        every = [value for value, parts in zip(values, found, strict=True) for _ in parts]
+        return every if len(every) <= LONGEST else [*every[:WIDE], *every[-WIDE:]]
+
+    flat = [piece for parts in found for piece in parts]
+    return Sequence_(
+        flat if len(flat) <= LONGEST else [*flat[:WIDE], *flat[-WIDE:]],
+        spread(placed.codes),
+        spread(words),
+        spread(placed.seams),
+        spread(placed.columns),
+        features,
+    )

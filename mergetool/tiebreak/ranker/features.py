@@ -29,7 +29,7 @@ from tiebreak.record import NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from tiebreak.ranker.columns import Alignment, Mark
+    from tiebreak.ranker.columns import Alignment, Placed
 
 _WORD: Final = re.compile(rb"[^\W\d]")
 _NUMBER: Final = re.compile(rb"\d+")
@@ -96,7 +96,7 @@ def of_hunk(known: Known, setting: Setting, hands: int) -> dict[str, float]:
         "grammar": float(setting.code),
         "candidates": log1p(hands),
     }
-    versions = Counter(column.versions for column in alignment.columns)
+    versions = Counter(alignment.versions)
     for bits in range(1, ALL + 1):
         found[f"columns/{bits}"] = log1p(versions[bits])
     lines = {name: text.splitlines() for name, text in texts._asdict().items()}
@@ -105,7 +105,7 @@ def of_hunk(known: Known, setting: Setting, hands: int) -> dict[str, float]:
         found[f"imports/{name}"] = _share(all_lines, _IMPORT.match)
         found[f"comments/{name}"] = _share(all_lines, _COMMENT.match)
     for bit, name in SIDES:
-        new = [c.token for c in alignment.columns if c.versions & bit and not c.versions & BASE]
+        new = [t for t, v in zip(alignment.tokens, alignment.versions, strict=True) if v & bit and not v & BASE]
         found[f"new-numbers/{name}"] = _share(new, _NUMBER.fullmatch)
         found[f"new-words/{name}"] = _share(new, _WORD.match)
         side = getattr(texts, name)
@@ -115,9 +115,9 @@ def of_hunk(known: Known, setting: Setting, hands: int) -> dict[str, float]:
     return found
 
 
-def of_candidate(known: Known, marks: Sequence[Mark], hand: Hand) -> dict[str, float]:
+def of_candidate(known: Known, placed: Placed, hand: Hand) -> dict[str, float]:
     """What is told of one candidate."""
-    codes = Counter(mark.code for mark in marks)
+    codes = Counter(placed.codes)
     found = {f"code/{code}": log1p(codes[code]) for code in range(1, CONTEXT) if code != TAKEN}
     for bit, name in SIDES:
         other = ALL & ~BASE & ~bit
@@ -125,13 +125,11 @@ def of_candidate(known: Known, marks: Sequence[Mark], hand: Hand) -> dict[str, f
         gone = _either(codes, BASE | other)
         found[f"removed/{name}"] = _ratio(gone[1], gone[0])
     found["kept/both"] = _ratio(codes[ALL & ~BASE | TAKEN], codes[ALL & ~BASE])
-    tokens = lex(hand.value)
-    words = Counter(tokens)
-    found["seams"] = log1p(sum(mark.seam for mark in marks))
-    found["word-seams"] = log1p(
-        sum(mark.seam and bool(_WORD.match(mark.token)) for mark in marks)
-    )
-    found["tokens"] = log1p(len(tokens))
+    words = Counter(lex(hand.value))
+    seams = [token for token, seam in zip(placed.tokens, placed.seams, strict=True) if seam]
+    found["seams"] = log1p(len(seams))
+    found["word-seams"] = log1p(sum(_WORD.match(token) is not None for token in seams))
+    found["tokens"] = log1p(words.total())
     for name, there in zip(Texts._fields, known.words, strict=True):
         found[f"alike/{name}"] = _alike(words, there)
         found[f"same/{name}"] = float(words == there)

@@ -19,8 +19,8 @@ from tiebreak.text.merge3 import merge_lines
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tiebreak.conflict import Resolution
-    from tiebreak.text.document import Region
+    from tiebreak.conflict import Judge, Resolution
+    from tiebreak.text.document import Hunk, Region
 
 BINARY_PROBE = 8000  # bytes git looks at for a NUL (xdiff-interface.c, buffer_is_binary)
 
@@ -35,6 +35,7 @@ class Settings(NamedTuple):
     algorithm: str = "histogram"
     level: str = "zealous"
     favor: str | None = None  # ours, theirs or union, for what stays in conflict (git's -X)
+    judge: Judge[Hunk, bytes] | None = None  # who ranks the candidates; None: the rule judge
 
     def render(self, regions: Sequence[Region]) -> Rendered:
         """Write regions, and those in conflict as git would under these settings."""
@@ -92,7 +93,7 @@ def merge_text(
     floor = settings.render(regions)
     if floor.conflicts == 0 or any(map(has_markers, sides)):
         return TextMerge(floor.text, floor.text, floor.conflicts, floor.conflicts > 0, (), document)
-    resolutions = resolve_document(document, settings.policy)
+    resolutions = resolve_document(document, settings.policy, settings.judge)
     written = settings.render(_settled(document))
     unmerged = written.conflicts > 0 or any(r.action == APPLY for r in resolutions)
     return TextMerge(
@@ -100,7 +101,9 @@ def merge_text(
     )
 
 
-def resolve_document(document: Document, policy: Policy) -> list[Resolution[bytes]]:
+def resolve_document(
+    document: Document, policy: Policy, judge: Judge[Hunk, bytes] | None = None
+) -> list[Resolution[bytes]]:
     """Resolve every hunk of a document, each by itself, then look at the file as a whole.
 
     Resolutions that are right alone may be wrong together (two hunks that each add the same key),
@@ -108,9 +111,10 @@ def resolve_document(document: Document, policy: Policy) -> list[Resolution[byte
     """
     from tiebreak.text.toolbox import TOOLBOX, whole_file_veto
 
+    toolbox = TOOLBOX if judge is None else TOOLBOX._replace(judge=judge)
     resolutions: list[Resolution[bytes]] = []
     for hunk in document.hunks:
-        resolution = resolve(hunk, TOOLBOX, policy)
+        resolution = resolve(hunk, toolbox, policy)
         resolutions.append(resolution)
         if resolution.chosen is not None:
             document.chosen[hunk.index] = resolution.chosen.candidate.value
