@@ -86,11 +86,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--half", choices=HALVES)
     parser.add_argument("--mined", action="store_true", help="only what was mined")
     options = parser.parse_args(arguments)
-    paths = [
-        path
-        for path in files(options.data)
-        if options.half in {None, half_of(path.stem)}
-    ]
+    paths = [path for path in files(options.data) if options.half in {None, half_of(path.stem)}]
     work = partial(measure_file, mined=options.mined)
     with ProcessPoolExecutor(options.jobs) as pool:
         rows = list(_distinct(row for found in pool.map(work, paths) for row in found))

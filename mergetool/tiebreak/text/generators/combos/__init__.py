@@ -43,13 +43,13 @@ class Idea(NamedTuple):
 # By how often what they add is right, per text; measured by `tiebreak.learn.oracle`.
 IDEAS: Final = (
     Idea("line-merge", line_merge.propose, 3),
-    Idea("unions", unions.propose, 4),
+    Idea("unions", unions.propose, 2),
     Idea("empty", nothing.propose, 1),
     Idea("line-edits", edit_subsets.propose_lines, 3),
     Idea("primitives", primitives.propose, 2),
-    Idea("token-edits", edit_subsets.propose_tokens, 6),
-    Idea("switches", switches.propose, 14),
-    Idea("one-line", one_line.propose, 6),
+    Idea("token-edits", edit_subsets.propose_tokens, 5),
+    Idea("switches", switches.propose, 12),
+    Idea("one-line", one_line.propose, 4),
 )
 
 

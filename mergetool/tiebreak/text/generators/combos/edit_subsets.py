@@ -7,6 +7,8 @@ All combinations are tried when there are few edits, else the likeliest by a bea
 
 from __future__ import annotations
 
+from heapq import nsmallest
+from operator import itemgetter
 from typing import TYPE_CHECKING, Final
 
 from tiebreak.record import NamedTuple
@@ -24,7 +26,8 @@ if TYPE_CHECKING:
 
 STEPS: Final = 60_000
 PLACES: Final = 12  # more are left alone: nobody would find the right combination
-BEAM: Final = 32
+BEAM: Final = 24
+MANY: Final = 4  # places or edits left that strata tell apart
 LOST: Final = "edits that this combination leaves out"
 
 # What a choice costs: about the logarithm of how much rarer it is than the most frequent one.
@@ -46,12 +49,7 @@ class _Edit(NamedTuple):
     items: tuple[bytes, ...]
 
 
-class _Choice(NamedTuple):
-    """A text for one place, what it costs, and how many edits it leaves."""
-
-    cost: float
-    text: bytes
-    left: int
+_Choice = tuple[float, bytes, int]  # what it costs, the text, and how many edits it leaves
 
 
 def propose_lines(sides: Sides) -> Iterator[Draft]:
@@ -90,25 +88,24 @@ def _subsets(base: Sequence[bytes], edits: Sequence[_Edit]) -> Iterator[Draft]:
     places = _places(edits)
     if not 0 < len(places) <= PLACES:
         return
-    beam = [_Choice(0.0, b"", 0)]
+    beam: list[_Choice] = [(0.0, b"", 0)]
     position = 0
     for place in places:
         start, end = place[0].start, max(edit.end for edit in place)
         stable = b"".join(base[position:start])
+        choices = _choices(base, (start, end), place)
         longer = [
-            _Choice(
-                some.cost + choice.cost, some.text + stable + choice.text, some.left + choice.left
-            )
-            for some in beam
-            for choice in _choices(base, (start, end), place)
+            (cost + more, text + stable + new, left + gone)
+            for cost, text, left in beam
+            for more, new, gone in choices
         ]
-        beam = sorted(longer, key=lambda choice: choice.cost)[:BEAM]
+        beam = nsmallest(BEAM, longer, key=itemgetter(0))
         position = end
     rest = b"".join(base[position:])
-    for choice in beam:
-        kind = f"{min(len(places), 4)}/{min(choice.left, 3)}"
-        why = f"takes all edits but {choice.left}" if choice.left else "takes an edit in each place"
-        yield Draft(choice.text + rest, kind, why, LOST)
+    for _, text, left in beam:
+        kind = f"{min(len(places), MANY)}/{min(left, MANY)}"
+        why = f"takes all edits but {left}" if left else "takes an edit in each place"
+        yield Draft(text + rest, kind, why, LOST)
 
 
 def _places(edits: Sequence[_Edit]) -> list[list[_Edit]]:
@@ -131,17 +128,17 @@ def _choices(base: Sequence[bytes], span: tuple[int, int], place: Sequence[_Edit
     old = b"".join(base[slice(*span)])
     if len(place) == 1:
         leave = LEAVE_COMMON if place[0].who == "both" else LEAVE
-        return [_Choice(TAKE, b"".join(place[0].items), 0), _Choice(leave, old, 1)]
+        return [(TAKE, b"".join(place[0].items), 0), (leave, old, 1)]
     ours, theirs = (
         _applied(base, span, [edit for edit in place if edit.who in {side, "both"}])
         for side in ("ours", "theirs")
     )
     return [
-        _Choice(SIDE, ours, 0),
-        _Choice(SIDE, theirs, 0),
-        _Choice(IN_TURN, ours + theirs, 0),
-        _Choice(IN_REVERSE, theirs + ours, 0),
-        _Choice(BASE, old, 2),
+        (SIDE, ours, 0),
+        (SIDE, theirs, 0),
+        (IN_TURN, ours + theirs, 0),
+        (IN_REVERSE, theirs + ours, 0),
+        (BASE, old, 2),
     ]
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from tiebreak.record import NamedTuple
 from tiebreak.text.generators.combos.draft import Draft, bare
 
 if TYPE_CHECKING:
@@ -21,18 +20,17 @@ if TYPE_CHECKING:
 SEAM: Final = 6  # lines left out at the seam, at most
 END: Final = 5  # lines left out at one end of a side that is taken alone
 FEW: Final = 2  # lines of the one side next to all of the other
+LATER: Final = 0.7  # what a line costs in the side that comes second
+ALONE: Final = 2.0  # what it costs to leave out the other side
+WHOLE: Final = 3.0  # what it costs to leave out all but a few lines of a side
 LOST: Final = "lines of ours after the switch and of theirs before it, or the reverse"
 
 _WORD = re.compile(rb"[\w\x80-\xff]")
 
 
-class _Switch(NamedTuple):
-    """The first `head` lines of the one side, then the other's from `tail` on."""
-
-    cost: float
-    kind: str
-    head: int
-    tail: int
+# What it costs, its kind, and how it is put together: the first so many lines of the one side, then
+# the other's from that line on.
+_Switch = tuple[float, str, int, int]
 
 
 def propose(sides: Sides) -> Iterator[Draft]:
@@ -43,7 +41,7 @@ def propose(sides: Sides) -> Iterator[Draft]:
         for name, first, second in sides.both
         for switch in _switches(_costs(first, second, base), _costs(second, first, base))
     ]
-    found.sort(key=lambda some: (some[0].cost, some[1]))
+    found.sort(key=lambda some: (some[0][0], some[1]))
     for (cost, kind, head, tail), name, first, second in found:
         text = b"".join([*first[:head], *second[tail:]])
         why = f"a start of {name}, then an end of the other side"
@@ -69,14 +67,14 @@ def _switches(first: Sequence[float], second: Sequence[float]) -> Iterator[_Swit
     if n and m:
         for left in range(min(n, SEAM)):
             for right in range(min(m, SEAM - left)):
-                cost = sum(first[n - left :]) + sum(second[:right])
-                yield _Switch(cost, "seam", n - left, right)
+                cost = sum(first[n - left :]) + LATER * sum(second[:right])
+                yield cost, "seam", n - left, right
         for few in range(1, FEW + 1):
-            yield _Switch(few + 2.0, "few", few, 0)
-            yield _Switch(few + 2.0, "few", n, max(0, m - few))
+            yield few + WHOLE, "few", few, 0
+            yield few + WHOLE, "few", n, max(0, m - few)
     for less in range(1, min(n, END)):
-        yield _Switch(sum(first[n - less :]) + 1, "start", n - less, m)
-        yield _Switch(less + 2.0, "short-start", less, m)
+        yield sum(first[n - less :]) + ALONE, "start", n - less, m
+        yield (less - 1) * WHOLE + 1, "short-start", less, m
     for less in range(1, min(m, END)):
-        yield _Switch(sum(second[:less]) + 1, "end", 0, less)
-        yield _Switch(less + 2.0, "short-end", 0, m - less)
+        yield sum(second[:less]) + ALONE, "end", 0, less
+        yield (less - 1) * WHOLE + 1, "short-end", 0, m - less
