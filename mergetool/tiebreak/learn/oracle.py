@@ -140,10 +140,10 @@ def _by_number(group: str, rows: Sequence[Measured]) -> Iterator[str]:
 
 
 def _by_generator(group: str, rows: Sequence[Measured]) -> Iterator[str]:
-    """In the order in which they are asked: what each adds to those before it."""
+    """Which generator names the right candidate: the first that proposes it."""
     proposed: Counter[str] = Counter(_generator(s) for row in rows for s in row.strata)
     right = Counter(_generator(row.strata[row.right]) for row in rows if row.right >= 0)
-    yield f"\n{group}: what each generator adds         adds    oracle  candidates  right of them"
+    yield f"\n{group}: who names the right one          names   together  candidates  right of them"
     together = 0
     for name in sorted(proposed, key=lambda name: (name.startswith(COMBOS), -right[name])):
         together += right[name]

@@ -43,12 +43,12 @@ class Idea(NamedTuple):
 # By how often what they add is right, per text; measured by `tiebreak.learn.oracle`.
 IDEAS: Final = (
     Idea("line-merge", line_merge.propose, 3),
-    Idea("unions", unions.propose, 2),
+    Idea("unions", unions.propose, 5),
     Idea("empty", nothing.propose, 1),
     Idea("line-edits", edit_subsets.propose_lines, 3),
     Idea("primitives", primitives.propose, 2),
     Idea("token-edits", edit_subsets.propose_tokens, 5),
-    Idea("switches", switches.propose, 12),
+    Idea("switches", switches.propose, 10),
     Idea("one-line", one_line.propose, 4),
 )
 

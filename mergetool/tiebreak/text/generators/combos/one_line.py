@@ -17,17 +17,16 @@ LONG: Final = 60  # lines of a side from which none is taken out
 
 
 def propose(sides: Sides) -> Iterator[Draft]:
-    """A line of one side before or after the other side; then sides less a line."""
+    """The first line of a side before the other, the last after it; then sides less a line."""
     base = filled(sides.base)
-    for name, side, other in sides.both:
-        known = filled(side) | base
-        new = [line for line in other if bare(line) and bare(line) not in known]
-        for line in (new[0], new[-1]) if new else ():
-            for kind, text in (
-                ("before", line + b"".join(side)),
-                ("after", b"".join(side) + line),
-            ):
-                yield Draft(text, kind, f"a line {kind} all of {name}", OTHERS)
+    for kind, which in (("before", 0), ("after", -1)):
+        for name, side, other in sides.both:
+            known = filled(side) | base
+            new = [line for line in other if bare(line) and bare(line) not in known]
+            if new:
+                text = b"".join(side)
+                text = new[which] + text if kind == "before" else text + new[which]
+                yield Draft(text, kind, f"a line of the other side {kind} all of {name}", OTHERS)
     for name, side, other in sides.both:
         there = filled(other) | base
         for at in _own(side, there) if len(side) <= LONG else ():

@@ -15,16 +15,16 @@ LOST: Final = "lines of base that a side kept"
 
 
 def propose(sides: Sides) -> Iterator[Draft]:
-    """One side after the other, then one alone, each without base's lines."""
+    """One side alone, then one after the other, each without base's lines."""
     gone = filled(sides.base)
     if not gone:
         return
     ours, theirs = _without(sides.ours, gone), _without(sides.theirs, gone)
     for kind, text in (
-        ("ours-theirs", ours + theirs),
-        ("theirs-ours", theirs + ours),
         ("ours", ours),
         ("theirs", theirs),
+        ("ours-theirs", ours + theirs),
+        ("theirs-ours", theirs + ours),
     ):
         yield Draft(text, kind, f"{kind.replace('-', ' then ')}, without base's lines", LOST)
 

@@ -19,12 +19,15 @@ TWO: Final = 2  # lines that can be called sorted
 def propose(sides: Sides) -> Iterator[Draft]:
     """What is left of the set, sorted if both sides are, else in the order of either side first.
 
-    First without the lines that a side removed, then with all lines of both.
+    Of a line that both have the first is kept, or the last. First without the lines that a side
+    removed, then with all lines of both.
     """
     left = _left(sides)
     orders = (
         ("ours-theirs", _once([*sides.ours, *sides.theirs])),
         ("theirs-ours", _once([*sides.theirs, *sides.ours])),
+        ("ours-theirs-late", _once([*sides.ours, *sides.theirs][::-1])[::-1]),
+        ("theirs-ours-late", _once([*sides.theirs, *sides.ours][::-1])[::-1]),
     )
     is_sorted = _sorted(sides.ours) and _sorted(sides.theirs)
     for kept, tail in ((left, ""), (filled(sides.ours) | filled(sides.theirs), "/all")):
@@ -46,9 +49,14 @@ def _left(sides: Sides) -> set[bytes]:
 
 def _once(lines: Sequence[bytes]) -> list[bytes]:
     """The lines without repetitions; empty ones may repeat."""
-    return list(
-        {bare(line) or place: line for place, line in reversed([*enumerate(lines)])}.values()
-    )[::-1]
+    seen: set[bytes] = set()
+    kept: list[bytes] = []
+    for line in lines:
+        text = bare(line)
+        if not text or text not in seen:
+            seen.add(text)
+            kept.append(line)
+    return kept
 
 
 def _sorted(lines: Sequence[bytes]) -> bool:
