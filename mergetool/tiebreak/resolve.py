@@ -44,35 +44,28 @@ def resolve(conflict: C, toolbox: Toolbox[C, T], policy: Policy) -> Resolution[T
     return Resolution(conflict, action, chosen, tuple(ranked), tuple(rejected))
 
 
-def propose(
-    conflict: C, toolbox: Toolbox[C, T]
-) -> tuple[list[Candidate[T]], list[Rejected[T]]]:
-    """The distinct candidates of all generators: those that pass the cheap checks, and the others."""
-    proposed = _distinct([c for _, generate in toolbox.generators for c in generate(conflict)])
-    return _split(conflict, proposed, toolbox.checks)
+def propose(conflict: C, toolbox: Toolbox[C, T]) -> tuple[list[Candidate[T]], list[Rejected[T]]]:
+    """The distinct candidates of all generators: those that pass the cheap checks, and the others.
 
-
-def _distinct(candidates: Sequence[Candidate[T]]) -> list[Candidate[T]]:
-    """One candidate per value: the first provable proposal of it, else the first."""
-    by_value: dict[T, Candidate[T]] = {}
-    for candidate in candidates:
-        known = by_value.get(candidate.value)
-        if known is None or (candidate.provable and not known.provable):
-            by_value[candidate.value] = candidate
-    return list(by_value.values())
-
-
-def _split(
-    conflict: C, candidates: Sequence[Candidate[T]], checks: Sequence[tuple[str, Check[C, T]]]
-) -> tuple[list[Candidate[T]], list[Rejected[T]]]:
+    Of the proposals of one value the first that passes names it, a provable one before all others:
+    one generator may say what the value leaves out where another did not notice.
+    """
+    by_value: dict[T, list[Candidate[T]]] = {}
+    for _, generate in toolbox.generators:
+        for candidate in generate(conflict):
+            by_value.setdefault(candidate.value, []).append(candidate)
     passed: list[Candidate[T]] = []
     rejected: list[Rejected[T]] = []
-    for candidate in candidates:
-        veto = _first_veto(conflict, candidate, checks)
-        if veto is None:
-            passed.append(candidate)
+    for proposals in by_value.values():
+        vetoed: list[Rejected[T]] = []
+        for candidate in sorted(proposals, key=lambda candidate: not candidate.provable):
+            veto = _first_veto(conflict, candidate, toolbox.checks)
+            if veto is None:
+                passed.append(candidate)
+                break
+            vetoed.append(Rejected(candidate, veto))
         else:
-            rejected.append(Rejected(candidate, veto))
+            rejected.append(vetoed[0])
     return passed, rejected
 
 

@@ -10,6 +10,7 @@ from typing import Final
 
 from tiebreak.text.generators import (
     adjacent,
+    combos,
     identical,
     imports,
     keyed,
@@ -31,4 +32,5 @@ GENERATORS: Final = (
     ("tokens", tokens.generate),
     ("adjacent-others", adjacent.generate_others),
     ("sides", sides.generate),
+    ("combos", combos.generate),
 )
