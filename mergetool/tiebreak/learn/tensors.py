@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from concurrent.futures import ProcessPoolExecutor
 from functools import cache, partial
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from tiebreak.ranker.encoding import Sequence_
     from tiebreak.ranker.hands import Held
 
+PARTS: Final = 8  # of a file, for as many processes: a few repositories have most of the hunks
 UNKNOWN_COLUMN: Final = 2  # of the label `kept`: the token is in no version at this place
 
 
@@ -94,8 +96,9 @@ def _kept(alignment: Alignment, sequences: Sequence[Sequence_], resolution: byte
 def rows_of(paths: Sequence[Path], vocabulary: Path, jobs: int) -> list[Row]:
     """The rows of data files; a hunk that repeats an earlier one is left out."""
     seen, found = set[str](), list[Row]()
+    parts = [(path, part) for path in paths for part in range(PARTS)]
     with ProcessPoolExecutor(jobs) as pool:
-        for rows in pool.map(partial(_rows, vocabulary=vocabulary), paths):
+        for rows in pool.map(partial(_rows, vocabulary=vocabulary), parts):
             for one in rows:
                 if one.digest not in seen:
                     seen.add(one.digest)
@@ -103,11 +106,14 @@ def rows_of(paths: Sequence[Path], vocabulary: Path, jobs: int) -> list[Row]:
     return found
 
 
-def _rows(path: Path, vocabulary: Path) -> list[Row]:
+def _rows(place: tuple[Path, int], vocabulary: Path) -> list[Row]:
+    path, part = place
     from tiebreak.learn.examples import read
+    from tiebreak.learn.extend import extended
 
     pieces = _pieces(vocabulary)
-    return [one for example in read(path) if (one := row(example, pieces)) is not None]
+    own = islice(read(path), part, None, PARTS)
+    return [one for example in own if (one := row(extended(example), pieces)) is not None]
 
 
 @cache

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = ["CODES", "Case", "Encoded", "Hand", "Sequence_", "Setting", "Texts", "encode"]
 
-MOST: Final = 20  # candidates that are judged, the rule judge's best first
+MOST: Final = 16  # candidates that are judged, the rule judge's best first
 LONGEST: Final = 256  # pieces of a sequence
 NEAR: Final = 6  # shared tokens that stay on each side of an edit
 AROUND: Final = 12  # tokens of context before and after
