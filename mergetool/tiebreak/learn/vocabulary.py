@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 SPECIAL: Final = ("[PAD]", "[CLS]", "[SEP]")  # their ids are their places: 0, 1, 2
 # Names, numbers, runs of blanks, line ends, runs of signs: no piece crosses a border of these, so
-# text encoded token by token (`tiebreak.text.lexer`) uses the pieces that were learned on whole text.
+# text encoded token by token (`tiebreak.text.lexer`) finds the pieces learned on whole text.
 _WORDS: Final = r"[\p{L}_$][\p{L}\p{N}_$]*|\p{N}+|[ \t\f\v]+|\r\n|\n|\r|[^\p{L}\p{N}_$\s]+|\s"
 
 

@@ -1,8 +1,8 @@
-"""What training reads: examples as arrays of small integers, in one ``.npz`` of a few megabytes.
+"""What training reads: examples as arrays of small integers, in one file of a few megabytes.
 
-Hunk `h` has the sub-conflicts ``first[h]:first[h + 1]``, none if it merges cleanly. Sub-conflict `s`
+Hunk `h` has the sub-conflicts ``first[h]:first[h + 1]``, none if its tokens merge. Sub-conflict `s`
 has two pairs of sequences: of ours beside base in the columns ``starts[2 * s]:starts[2 * s + 1]``,
-and of theirs beside base in the columns up to ``starts[2 * s + 2]``.
+and of theirs beside base in the columns from there to ``starts[2 * s + 2]``.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ class Arrays(NamedTuple):
 
     digests: NDArray[np.bytes_]  # (hunks,)
     parts: NDArray[np.uint8]  # (hunks,)
+    labelled: NDArray[np.bool_]  # (hunks,): labels, or the clean merge, give what people wrote
     first: NDArray[np.int64]  # (hunks + 1,)
     choices: NDArray[np.uint8]  # (sub-conflicts, 9): the lowest label with the same text
     targets: NDArray[np.uint8]  # (sub-conflicts,): the choice that people took, or OTHER

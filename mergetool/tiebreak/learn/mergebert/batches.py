@@ -49,7 +49,9 @@ class Loader:
             return torch.from_numpy(array.astype(np.int32)).to(device)
 
         self.device = device
-        self.side, self.base, self.edits = map(moved, (arrays.side, arrays.base, arrays.edits))
+        self.side, self.base, self.edits = (
+            moved(table) for table in (arrays.side, arrays.base, arrays.edits)
+        )
         self.starts = torch.from_numpy(arrays.starts).to(device)
         self.right = moved(arrays.choices) == moved(arrays.targets)[:, None]
         lengths = np.diff(arrays.starts).reshape(-1, 2)
@@ -89,7 +91,8 @@ class Loader:
 
     def _cut(self, rows: NDArray[np.int64], columns: int) -> list[NDArray[np.int64]]:
         """Cut rows, the shortest first, where a batch would get too large."""
-        found, start = list[NDArray[np.int64]](), 0
+        found: list[NDArray[np.int64]] = []
+        start = 0
         for end in range(1, len(rows) + 1):
             size = (end - start) * SEQUENCES * self.lengths[rows[end - 1]]
             if size > columns and end - 1 > start:

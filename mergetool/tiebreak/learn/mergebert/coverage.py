@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def lines(hunks: Sequence[Prepared]) -> Iterator[str]:
-    """A small report: clean merges, hunks that labels express, and how often each label is right."""
+    """A small report: clean merges, what labels express, and how often each label is right."""
     clean = [hunk for hunk in hunks if hunk.clean]
     left = [hunk for hunk in hunks if not hunk.clean]
     right = sum(hunk.labels is not None for hunk in clean)

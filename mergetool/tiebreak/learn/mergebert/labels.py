@@ -1,8 +1,8 @@
 """From a human resolution to the labels that give it, and back.
 
 A hunk's resolution is known as a whole, not sub-conflict by sub-conflict. It is cut up by looking
-for fillings that, put between the cleanly merged tokens, give exactly that text, everything modulo
-white space. Where none do (people edited a clean token, or wrote something new) there are no labels.
+for fillings that, put between the cleanly merged tokens, give exactly that text, all of it modulo
+white space. Where none do (people edited a clean token, or wrote something new) it has no labels.
 
 Fillings that are the same text modulo white space are one choice: they share the lowest label, and
 a model is told and asked about the choice, the sum of its labels' probabilities.
@@ -64,9 +64,7 @@ def labels_of(parts: Parts, resolution: bytes) -> tuple[int, ...] | None:
         if isinstance(part, bytes):
             text = bare(part)
             reached = {
-                at + len(text): path
-                for at, path in reached.items()
-                if wanted.startswith(text, at)
+                at + len(text): path for at, path in reached.items() if wanted.startswith(text, at)
             }
         else:
             reached = _through(part, reached, wanted)

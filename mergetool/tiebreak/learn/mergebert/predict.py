@@ -1,23 +1,25 @@
-"""``python -m tiebreak.learn.mergebert.predict OUT.npz RESULT -o FILE``: ranked labellings.
+"""``python -m tiebreak.learn.mergebert.predict OUT.npz RESULT/best.pt -o FILE``: ranked labellings.
 
 One JSON line a hunk: its digest and at most five labellings, best first, each with the logarithm of
-its probability. A hunk that merges cleanly has one, with no labels and no probability: the
-published model answers those without asking the network.
+its probability. A hunk that merges cleanly has one, with no labels: the published model answers it
+without asking the network and has no probability for it. Here it is the share of such merges that
+were right where the model was trained.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import math
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import torch
 
 from tiebreak.learn.mergebert import arrays as stored
 from tiebreak.learn.mergebert.batches import Loader, rows_of
-from tiebreak.learn.mergebert.beam import most_probable
+from tiebreak.learn.mergebert.beam import Labelling, most_probable
 from tiebreak.learn.mergebert.model import LABELS, MergeBert, Shape
 
 if TYPE_CHECKING:
@@ -31,15 +33,20 @@ EVERY_PART = (stored.TRAIN, stored.DEVELOP, stored.CALIBRATION, stored.REPORT)
 HELD_OUT = EVERY_PART[1:]
 
 
+class Trained(NamedTuple):
+    """A network, and how often a clean token merge was right where it was trained."""
+
+    model: MergeBert
+    clean: float
+
+
 def device() -> torch.device:
     """The accelerator, or the CPU."""
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
 @torch.inference_mode()
-def logarithms(
-    model: MergeBert, loader: Loader, rows: NDArray[np.int64]
-) -> NDArray[np.float32]:
+def logarithms(model: MergeBert, loader: Loader, rows: NDArray[np.int64]) -> NDArray[np.float32]:
     """The logarithms of the nine labels' probabilities, (rows, 9)."""
     model.eval()
     found = np.zeros((len(rows), LABELS), np.float32)
@@ -61,43 +68,38 @@ def options(choices: NDArray[np.uint8], known: NDArray[np.float32]) -> dict[int,
     return found
 
 
-def write(path: Path, model: MergeBert, arrays: Arrays, parts: tuple[int, ...]) -> None:
+def write(path: Path, trained: Trained, arrays: Arrays, parts: tuple[int, ...]) -> None:
     """Rank the labellings of the hunks for `parts`."""
     rows = rows_of(arrays, parts, labelled=False)
     known = np.zeros((len(arrays.targets), LABELS), np.float32)
-    known[rows] = logarithms(model, Loader(arrays, device()), rows)
+    known[rows] = logarithms(trained.model, Loader(arrays, device()), rows)
     with path.open("w", encoding="utf-8") as file:
         for hunk in np.flatnonzero(np.isin(arrays.parts, parts)):
             subs = range(arrays.first[hunk], arrays.first[hunk + 1])
-            ranked = most_probable([options(arrays.choices[s], known[s]) for s in subs], WIDTH)
-            record = {
-                "digest": arrays.digests[hunk].decode(),
-                "ranked": [
-                    [list(found.labels), round(found.logarithm, 5) if subs else None]
-                    for found in ranked
-                ],
-            }
+            found = most_probable([options(arrays.choices[s], known[s]) for s in subs], WIDTH)
+            ranked = found if subs else [Labelling((), math.log(trained.clean))]
+            record = {"digest": arrays.digests[hunk].decode(), "ranked": ranked}
             file.write(json.dumps(record) + "\n")
 
 
-def restored(path: Path) -> MergeBert:
-    """A trained model, on the device."""
+def restored(path: Path) -> Trained:
+    """What training kept, on the device."""
     kept: dict[str, Any] = torch.load(path, map_location=device(), weights_only=True)
     model = MergeBert(Shape(*kept["shape"])).to(device())
     model.load_state_dict(kept["model"])
-    return model
+    return Trained(model, kept["clean"])
 
 
 def main() -> None:
     """Rank the labellings of all hunks in the arrays with a trained model."""
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("arrays", type=Path)
-    parser.add_argument("result", type=Path, help="folder that training wrote")
+    parser.add_argument("model", type=Path, help="best.pt of a folder that training wrote")
     parser.add_argument("-o", "--output", type=Path, required=True)
     parser.add_argument("--train-too", action="store_true", help="also the hunks trained on")
     given = parser.parse_args()
     parts = EVERY_PART if given.train_too else HELD_OUT
-    write(given.output, restored(given.result / "best.pt"), stored.load(given.arrays), parts)
+    write(given.output, restored(given.model), stored.load(given.arrays), parts)
 
 
 if __name__ == "__main__":

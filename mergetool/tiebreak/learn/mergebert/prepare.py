@@ -1,7 +1,7 @@
 """``python -m tiebreak.learn.mergebert.prepare DATA -o OUT.npz``: examples become arrays.
 
 Beside the arrays it writes the vocabulary, ``OUT.vocabulary.json``, learned from the hunks for
-training; ``--vocabulary`` uses one learned before, as data for reporting must.
+training. With ``--vocabulary`` the data are for reporting on a model trained with that one.
 """
 
 from __future__ import annotations
@@ -139,6 +139,7 @@ def arrays_of(hunks: list[Prepared], tokenizer: Tokenizer, *, report: bool) -> A
     return Arrays(
         digests=np.array([hunk.example.digest for hunk in hunks], np.bytes_),
         parts=np.array([part_of(hunk.example.repo, report=report) for hunk in hunks], np.uint8),
+        labelled=np.array([hunk.labels is not None for hunk in hunks], np.bool_),
         first=np.array(first, np.int64),
         choices=np.array(chosen, np.uint8).reshape(-1, len(NAMES)),
         targets=np.array(targets, np.uint8),
@@ -154,23 +155,15 @@ def arrays_of(hunks: list[Prepared], tokenizer: Tokenizer, *, report: bool) -> A
 @click.argument("data", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path))
 @click.option("--pieces", default=12_288, show_default=True, help="Size of the vocabulary.")
-@click.option("--vocabulary", type=click.Path(exists=True, path_type=Path), help="Learned before.")
-@click.option("--report", is_flag=True, help="All repositories are for reporting.")
-@click.option("--most", default=0, help="Take only so many hunks, spread evenly; 0: all.")
-def main(
-    data: Path, output: Path, pieces: int, vocabulary: Path | None, report: bool, most: int
-) -> None:
+@click.option("--vocabulary", type=click.Path(exists=True, path_type=Path), help="Of a model.")
+def main(data: Path, output: Path, pieces: int, vocabulary: Path | None) -> None:
     """Turn the mined examples of DATA into arrays, and say what the labels can express."""
     from tokenizers import Tokenizer as Stored
 
-    if report and vocabulary is None:
-        raise click.UsageError("--report needs the --vocabulary of the model that is reported on")
-    examples = list(read_all(data))
-    examples = examples[:: max(1, len(examples) // most)] if most else examples
-    hunks = [prepared(example) for example in examples]
+    hunks = [prepared(example) for example in read_all(data)]
     click.echo("\n".join(coverage.lines(hunks)))
     tokenizer = Stored.from_file(str(vocabulary)) if vocabulary else vocabulary_of(hunks, pieces)
-    made = arrays_of(hunks, tokenizer, report=report)
+    made = arrays_of(hunks, tokenizer, report=vocabulary is not None)
     arrays.save(output, made)
     tokenizer.save(str(output.with_suffix(".vocabulary.json")))
     counts = np.bincount(made.parts, minlength=4)

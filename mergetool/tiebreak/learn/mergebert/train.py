@@ -27,8 +27,6 @@ from tiebreak.learn.mergebert.batches import Loader, rows_of
 from tiebreak.learn.mergebert.model import MergeBert, Shape
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from numpy.typing import NDArray
 
     from tiebreak.learn.mergebert.arrays import Arrays
@@ -74,6 +72,7 @@ class Trainer:
         self.optimiser = torch.optim.AdamW(
             self.model.parameters(), settings.rate, (0.9, 0.98), weight_decay=settings.decay
         )
+        self.clean = right_when_clean(arrays)
         self.curve: list[Epoch] = []
         self.spent = 0.0
         self.key = _key(arrays, shape, settings)
@@ -151,7 +150,11 @@ class Trainer:
         return loss / count, right / count
 
     def _keep(self) -> None:
-        kept = {"shape": tuple(self.shape), "model": self.model.state_dict()}
+        kept = {
+            "shape": tuple(self.shape),
+            "model": self.model.state_dict(),
+            "clean": self.clean,
+        }
         if self.curve[-1] == min(self.curve, key=lambda epoch: epoch.held_out_loss):
             _replace(self.result / "best.pt", kept)
         rest = {"optimiser": self.optimiser.state_dict(), "curve": [tuple(e) for e in self.curve]}
@@ -160,6 +163,7 @@ class Trainer:
             "settings": self.settings._asdict(),
             "shape": self.shape._asdict(),
             "parameters": sum(p.numel() for p in self.model.parameters()),
+            "clean merges right": self.clean,
             "data": self.key["data"],
             "device": _device_name(),
             "curve": [epoch._asdict() for epoch in self.curve],
@@ -178,6 +182,12 @@ class Trainer:
         self.curve = [Epoch(*epoch) for epoch in kept["curve"]]
         self.spent = kept["spent"]
         say(f"going on after epoch {len(self.curve)}")
+
+
+def right_when_clean(arrays: Arrays) -> float:
+    """The share of the clean token merges to train on that people committed."""
+    clean = (np.diff(arrays.first) == 0) & (arrays.parts == stored.TRAIN)
+    return float(arrays.labelled[clean].sum() + 1) / float(clean.sum() + 2)
 
 
 def schedule(done: float) -> float:
