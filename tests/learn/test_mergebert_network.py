@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from tiebreak.learn.mergebert import arrays as stored
+from tiebreak.learn.mergebert import train
 from tiebreak.learn.mergebert.alignment import (
     DELETED,
     EQUAL,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from tiebreak.learn.mergebert.labels import bare
-from tiebreak.text.lexer import solid_tokens
+from tiebreak.text.lexer import SPACE, tokenise
 
 if TYPE_CHECKING:
     from tiebreak.learn.examples import Example
@@ -31,6 +31,7 @@ def stratum_of(example: Example) -> str:
     known = {
         token
         for side in (example.base, example.ours, example.theirs)
-        for token in solid_tokens(side)
+        for token in tokenise(side, SPACE)
     }
-    return MIXED if known.issuperset(solid_tokens(example.resolution)) else NEW
+    made_of = {token for token in tokenise(example.resolution, SPACE) if token.strip()}
+    return MIXED if made_of <= known else NEW
