@@ -78,12 +78,14 @@ class Loader:
 
         With `chance` the batches come in random order, and which rows meet is random too.
         """
+        if not len(rows):
+            return iter(())
         if chance is not None:
             rows = chance.permutation(rows)
         usual = max(1, columns // (SEQUENCES * max(1, int(self.lengths[rows].mean()))))
         found: list[NDArray[np.int64]] = []
         pool = POOL * usual if chance is not None else len(rows)
-        for start in range(0, len(rows), max(pool, 1)):
+        for start in range(0, len(rows), pool):
             part = rows[start : start + pool]
             found += self._cut(part[np.argsort(self.lengths[part], kind="stable")], columns)
         order = range(len(found)) if chance is None else chance.permutation(len(found))

@@ -82,10 +82,16 @@ def write(path: Path, trained: Trained, arrays: Arrays, parts: tuple[int, ...]) 
             file.write(json.dumps(record) + "\n")
 
 
-def restored(path: Path) -> Trained:
-    """What training kept, on the device."""
+def restored(path: Path, arrays: Arrays) -> Trained:
+    """What training kept, on the device. Ends the program if it has another vocabulary."""
     kept: dict[str, Any] = torch.load(path, map_location=device(), weights_only=True)
-    model = MergeBert(Shape(*kept["shape"])).to(device())
+    shape = Shape(*kept["shape"])
+    if shape.pieces != arrays.pieces:
+        raise SystemExit(
+            f"{path} knows {shape.pieces} pieces, the arrays have {arrays.pieces}: "
+            "prepare them with --vocabulary, the one that it was trained with"
+        )
+    model = MergeBert(shape).to(device())
     model.load_state_dict(kept["model"])
     return Trained(model, kept["clean"])
 
@@ -99,7 +105,8 @@ def main() -> None:
     parser.add_argument("--train-too", action="store_true", help="also the hunks trained on")
     given = parser.parse_args()
     parts = EVERY_PART if given.train_too else HELD_OUT
-    write(given.output, restored(given.model), stored.load(given.arrays), parts)
+    arrays = stored.load(given.arrays)
+    write(given.output, restored(given.model, arrays), arrays, parts)
 
 
 if __name__ == "__main__":

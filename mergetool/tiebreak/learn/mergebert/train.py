@@ -94,7 +94,9 @@ class Trainer:
 
     def _epoch(self, began: float) -> float:
         self.model.train()
-        chance = np.random.default_rng((self.settings.seed, len(self.curve)))
+        seed = (self.settings.seed, len(self.curve))  # of the epoch: a resumed run is the same
+        torch.manual_seed(1_000_003 * seed[0] + seed[1])
+        chance = np.random.default_rng(seed)
         batches = list(self.loader.rows_by_size(self.train_rows, self.settings.columns, chance))
         losses = torch.zeros((), device=self.loader.device)
         seen, told = 0, time.monotonic()
@@ -155,7 +157,7 @@ class Trainer:
             "model": self.model.state_dict(),
             "clean": self.clean,
         }
-        if self.curve[-1] == min(self.curve, key=lambda epoch: epoch.held_out_loss):
+        if self.curve[-1].held_out_loss <= min(epoch.held_out_loss for epoch in self.curve):
             _replace(self.result / "best.pt", kept)
         rest = {"optimiser": self.optimiser.state_dict(), "curve": [tuple(e) for e in self.curve]}
         _replace(self.result / "last.pt", kept | rest | {"key": self.key, "spent": self.spent})
@@ -243,10 +245,9 @@ def main() -> None:
     given = _parser().parse_args()
     given.output.mkdir(parents=True, exist_ok=True)
     arrays = stored.load(given.arrays)
-    longest = int(np.diff(arrays.starts).max(initial=1))
-    size = (int(arrays.pieces), given.width, given.layers, given.heads, longest, given.dropout)
+    sizes = {name: getattr(given, name) for name in ("width", "layers", "heads", "dropout")}
     settings = Settings(*(getattr(given, name) for name in Settings._fields))
-    trainer = Trainer(arrays, Shape(*size), settings, given.output)
+    trainer = Trainer(arrays, Shape(int(arrays.pieces), **sizes), settings, given.output)
     count = sum(parameter.numel() for parameter in trainer.model.parameters())
     say(
         f"{_device_name()}: {count / 1e6:.1f} million parameters, "
@@ -254,7 +255,7 @@ def main() -> None:
     )
     trainer.run()
     say("ranking")
-    best = predict.restored(given.output / "best.pt")
+    best = predict.restored(given.output / "best.pt", arrays)
     predict.write(given.output / "predictions.jsonl", best, arrays, predict.HELD_OUT)
 
 
