@@ -138,6 +138,7 @@ def _keep_pointer(request: Request, ours: bytes) -> int:
 
 
 def _settings(request: Request, context: Context) -> Settings:
+    from tiebreak.cli.judging import in_driver
     from tiebreak.recipe import NOTHING
     from tiebreak.text.file import Settings
     from tiebreak.text.markers import Labels
@@ -151,6 +152,7 @@ def _settings(request: Request, context: Context) -> Settings:
         marker_size=request.marker_size,
         labels=Labels(request.label_ours, request.label_base, request.label_theirs),
         favor=None if text_only else favor(context),
+        judge=None if text_only else in_driver(context.config),
     )
 
 

@@ -15,7 +15,9 @@ from tiebreak.errors import InputError, TiebreakError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from tiebreak.conflict import Judge
     from tiebreak.policy import Policy
+    from tiebreak.text.document import Hunk
     from tiebreak.text.file import Settings, TextMerge
 
 # As git merge-file ends (git-merge-file(1), "DESCRIPTION")
@@ -108,7 +110,7 @@ def _run(options: Options) -> int:
     if options.resolve or options.as_json:
         from tiebreak.text.file import merge_text
 
-        settings = settings._replace(policy=_policy(options.path or options.files[0]))
+        settings = settings._replace(policy=_policy(options.path or options.files[0]), judge=_judge())
         merge = merge_text(options.path or options.files[0], texts[1], texts[0], texts[2], settings)
         status = max(merge.conflicts, int(merge.unmerged))
         text = _json(merge, options) if options.as_json else merge.text
@@ -158,6 +160,15 @@ def _settings(options: Options) -> Settings:
         level="zealous_alnum",
         favor=options.favor,
     )
+
+
+def _judge() -> Judge[Hunk, bytes] | None:
+    """The judge that the user's configuration asks for."""
+    from tiebreak.cli.judging import in_solve
+    from tiebreak.git import settings
+    from tiebreak.git.repository import config_section
+
+    return in_solve(dict(config_section(settings.KEYS)))
 
 
 def _policy(path: str) -> Policy:

@@ -11,6 +11,7 @@ import signal
 from collections import Counter
 from typing import TYPE_CHECKING, Final, NamedTuple, NoReturn
 
+from tiebreak.cli.judging import in_solve
 from tiebreak.errors import GitError, InputError
 from tiebreak.git import settings
 from tiebreak.git.repository import config_section, git_version
@@ -162,6 +163,7 @@ def _sources(
         style=governed.style,
         marker_size=attributes.marker_size,
         algorithm=governed.algorithm,
+        judge=governed.judge,
     )
     return _Sources(
         conflict.path, base, ours, theirs, how, governed.seconds, conflict.disagrees_on_mode
@@ -175,12 +177,13 @@ class _Governed:
     not decide about its own merge; the work tree's can only lower it further.
     """
 
-    __slots__ = ("_allowed", "_recipes", "algorithm", "seconds", "style")
+    __slots__ = ("_allowed", "_recipes", "algorithm", "judge", "seconds", "style")
 
     def __init__(self, conflicts: Sequence[Unmerged], committed: bytes | None, top: str) -> None:
         config = dict(config_section(settings.KEYS))
         self.algorithm = algorithm_of("histogram", git_version())
         self.style = settings.style(config)
+        self.judge = in_solve(config)
         self.seconds = settings.timeout(config)
         self._allowed = settings.allowed(config)
         self._recipes = [] if committed is None else [parse_recipe(committed)]

@@ -34,10 +34,8 @@ def judge_with(model: Model) -> Judge[Hunk, bytes]:
     def judge(hunk: Hunk, candidates: Sequence[Candidate[bytes]]) -> list[Judgement]:
         ruled = rules.judge(hunk, candidates)
         held = hold([Offer(c.value, c.stratum, c.provable, len(c.drops)) for c in candidates])
-        chances = model.probabilities(case_of(hunk, held)) if held else None
-        if chances is None:
-            return ruled
-        return _combined(model, ruled, held, chances[1:])
+        scores = model.scores(case_of(hunk, held)) if held else None
+        return ruled if scores is None else _combined(model, ruled, held, scores)
 
     return judge
 
@@ -72,15 +70,15 @@ def setting_of(document: Document) -> Setting:
 
 
 def _combined(
-    model: Model, ruled: Sequence[Judgement], held: Sequence[Held], chances: Sequence[float]
+    model: Model, ruled: Sequence[Judgement], held: Sequence[Held], scores: Sequence[float]
 ) -> list[Judgement]:
     calibration = model.calibration
     found = [rule._replace(probability=0.0, lower=0.0, evidence=UNRANKED) for rule in ruled]
-    best = max(range(len(held)), key=lambda index: chances[index])
-    for index, (one, chance) in enumerate(zip(held, chances, strict=True)):
-        probability = calibration.probability(chance)
-        step = calibration.step(chance) if index == best else None
-        evidence = f"the model's choice {_rank(chances, index)}"
+    best = max(range(len(held)), key=lambda index: scores[index])
+    for index, (one, score) in enumerate(zip(held, scores, strict=True)):
+        probability = calibration.probability(score)
+        step = calibration.step(score) if index == best else None
+        evidence = f"the model's choice {_rank(scores, index)}"
         if step is not None:
             evidence += f"; as sure as this, it was right in {step.right} of {step.seen} real conflicts"
         for member in one.members:
@@ -93,5 +91,5 @@ def _combined(
     return found
 
 
-def _rank(chances: Sequence[float], index: int) -> int:
-    return 1 + sum(chance > chances[index] for chance in chances)
+def _rank(scores: Sequence[float], index: int) -> int:
+    return 1 + sum(score > scores[index] for score in scores)
