@@ -95,6 +95,8 @@ def test_compiled_kernels_give_the_bytes_of_numpy(compiled: Kernels, dtype: str,
         for mean in (True, False):
             kernels.elect(run, base, sides, 1.0, mean=mean)
             found.append(bytes(out))
+        kernels.weigh(run, (base, *sides), (*sides, base), (0.0, *[1e-6] * len(sides)))
+        found.append(bytes(out))
         return found
 
     def numbers(kernels: Kernels) -> list[list[int]]:

@@ -11,6 +11,7 @@ import os
 from functools import cache
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
+from tiebreak.weights.dtypes import DTYPES, decode
 from tiebreak.weights.kernels import native, portable
 
 if TYPE_CHECKING:
@@ -36,6 +37,12 @@ class Side(NamedTuple):
     key: int = 0
     drop: int = 0
 
+    def values(self, start: int, stop: int) -> NDArray[np.float64]:
+        """A stretch of its elements as numbers."""
+        width = DTYPES[self.dtype].bits // 8
+        raw = self.data[start * width : stop * width]
+        return decode(raw, self.dtype).astype("float64")
+
 
 class Run(NamedTuple):
     """What to compute: `out` has room for exactly so many elements, stored as `dtype`."""
@@ -44,6 +51,11 @@ class Run(NamedTuple):
     dtype: str
     start: int
     elements: int
+
+    @property
+    def stop(self) -> int:
+        """The number of the element after the last one."""
+        return self.start + self.elements
 
 
 class Kernels(Protocol):
@@ -56,6 +68,18 @@ class Kernels(Protocol):
         self, run: Run, base: Side, sides: tuple[Side, ...], scale: float, *, mean: bool
     ) -> None:
         """The base plus `scale` times the sum or mean of the deltas of the elected sign."""
+
+    def weigh(
+        self,
+        run: Run,
+        sides: tuple[Side, ...],
+        importances: tuple[Side, ...],
+        floors: tuple[float, ...],
+    ) -> None:
+        """The mean in which an element counts its importance (at least the floor) times its weight.
+
+        The weights are those of the importances. Where nothing counts it is the first side.
+        """
 
     def magnitudes(self, base: Side, side: Side, start: int, count: int) -> NDArray[np.uint32]:
         """The magnitudes of the deltas, as the bits of a float32."""
