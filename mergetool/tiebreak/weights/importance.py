@@ -50,28 +50,30 @@ def content_of(checkpoint: Checkpoint, each: Each = in_turn) -> str:
     return state.hexdigest()
 
 
-def why_not(
-    fisher: Checkpoint, model: Checkpoint, names: Iterable[str], each: Each = in_turn
-) -> str | None:
-    """Why a Fisher is not that of these tensors of a model; None if it is."""
-    for name in names:
-        info = model.info(name)
-        if name not in fisher:
-            return f"the Fisher lacks tensor {shown(name)!r}"
-        found = fisher.info(name)
-        if found.shape != info.shape or not DTYPES[found.dtype].is_float:
-            is_, should = f"{found.dtype} {list(found.shape)}", f"{list(info.shape)}"
-            return f"the Fisher of tensor {shown(name)!r} is {is_}, expected {should}"
+def misfit(fisher: Checkpoint, name: str, shape: tuple[int, ...]) -> str | None:
+    """Why a Fisher has nothing to say of a tensor; None if it has."""
+    if name not in fisher:
+        return f"the Fisher lacks tensor {shown(name)!r}"
+    found = fisher.info(name)
+    if found.shape == shape and DTYPES[found.dtype].is_float:
+        return None
+    is_ = f"{found.dtype} {list(found.shape)}"
+    return f"the Fisher of tensor {shown(name)!r} is {is_}, expected {list(shape)}"
+
+
+def staleness(fisher: Checkpoint, model: Checkpoint, each: Each = in_turn) -> str | None:
+    """Whether a Fisher is known to be of another content than the model's; then, a line."""
     recorded = (fisher.metadata or {}).get(MODEL)
-    if recorded is not None and recorded != content_of(model, each):
-        return f"the Fisher is of another version of the model; {MAKE}"
-    return None
+    if recorded is None or recorded == content_of(model, each):
+        return None
+    return f"the Fisher is of another version of the model; {MAKE}"
 
 
 def check_belongs(
     fisher: Checkpoint, model: Checkpoint, names: Iterable[str], each: Each = in_turn
 ) -> None:
     """Raise `InputError` unless the Fisher is that of these tensors of the model."""
-    reason = why_not(fisher, model, names, each)
+    reasons = (misfit(fisher, name, model.info(name).shape) for name in names)
+    reason = next(filter(None, reasons), None) or staleness(fisher, model, each)
     if reason is not None:
         raise InputError(f"{shown(model.path, 400)}: {reason}")
