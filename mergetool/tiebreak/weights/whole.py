@@ -8,14 +8,14 @@ from the first model.
 from __future__ import annotations
 
 import os
-import shutil
 from functools import partial
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from tiebreak.errors import InputError
 from tiebreak.weights.dtypes import DTYPES
-from tiebreak.weights.engine import File, Output, pooled, sync_folder, write_checkpoint, write_files
+from tiebreak.weights.engine import File, Output, pooled, write_checkpoint, write_files
 from tiebreak.weights.errors import shown
+from tiebreak.weights.folders import beside, new_folder
 from tiebreak.weights.importance import check_belongs
 from tiebreak.weights.kernels import Side
 from tiebreak.weights.methods import Terms
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 
     from tiebreak.weights.checkpoint import Checkpoint, Shard
     from tiebreak.weights.methods import Method, Parameters
-
-BESIDE: Final = (".json", ".txt", ".model", ".jinja")  # configuration and tokenizer files
 
 
 class Models(NamedTuple):
@@ -84,26 +82,13 @@ def _write_folder(
     threads: int,
     progress: Callable[[int], None] | None,
 ) -> None:
-    path = path.rstrip(os.sep) or path
-    temporary = f"{path}.tiebreak-{os.getpid()}"
-    os.mkdir(temporary)
-    try:
-        names = [os.path.basename(shard.path) for shard in layout]
+    source = os.path.dirname(layout[0].path)
+    with new_folder(path, source, beside(source)) as folder:
         files = [
-            File(os.path.join(temporary, name), tensors, shard.header.metadata)
-            for name, tensors, shard in zip(names, outputs, layout, strict=True)
+            File(os.path.join(folder, os.path.basename(shard.path)), own, shard.header.metadata)
+            for own, shard in zip(outputs, layout, strict=True)
         ]
         write_files(files, threads, progress)
-        folder = os.path.dirname(layout[0].path) or os.curdir
-        for name in sorted(os.listdir(folder)):
-            if name.endswith(BESIDE) and os.path.isfile(os.path.join(folder, name)):
-                shutil.copyfile(os.path.join(folder, name), os.path.join(temporary, name))
-        sync_folder(temporary)
-        os.rename(temporary, path)
-    except BaseException:
-        shutil.rmtree(temporary, ignore_errors=True)
-        raise
-    sync_folder(os.path.dirname(os.path.abspath(path)))
 
 
 def _check_same(first: Checkpoint, inputs: Sequence[Checkpoint]) -> None:
