@@ -149,20 +149,9 @@ def load(path: str) -> Converted:
             )
     except pickle.UnpicklingError as error:
         _refuse(path, _unsafe(str(error)))
-    except _UNREADABLE as error:
+    except Exception as error:  # noqa: BLE001  (damaged bytes make torch raise anything)
         _refuse(path, f"torch cannot load it: {shown(' '.join(str(error).split()), 200)}")
     return _converted(path, found)
-
-
-_UNREADABLE: Final = (
-    RuntimeError,
-    EOFError,
-    OSError,
-    ValueError,
-    KeyError,
-    AttributeError,
-    TypeError,
-)  # fmt: skip  (whatever damaged bytes make of torch's reader)
 
 
 def _unsafe(message: str) -> str:
