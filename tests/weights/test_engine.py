@@ -179,12 +179,12 @@ def test_without_compiled_kernels_the_bytes_are_the_same(
 
     found = []
     for kernels in (compiled, portable):
-        chosen.kernels.cache_clear()
+        chosen.host.cache_clear()
         monkeypatch.setattr(chosen.native, "load", lambda kernels=kernels: kernels)
         out = tmp_path / f"out-{len(found)}.safetensors"
         assert tiebreak_merge(models, out, "--method", "ties", "--set", "scope=model") == 0
         found.append(out.read_bytes())
-    chosen.kernels.cache_clear()
+    chosen.host.cache_clear()
     assert found[0] == found[1]
 
 

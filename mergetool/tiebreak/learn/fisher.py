@@ -35,6 +35,7 @@ from tiebreak.weights.dtypes import DTYPES
 from tiebreak.weights.engine import Output, pooled, write_checkpoint
 from tiebreak.weights.errors import shown
 from tiebreak.weights.importance import ESTIMATE, MODEL, content_of
+from tiebreak.weights.kernels.device import device_named
 from tiebreak.weights.methods.fisher import FLOOR
 
 if TYPE_CHECKING:
@@ -105,6 +106,7 @@ def write_fisher(
 
 def _load(folder: str, how: How) -> _Loaded:
     """The model in float32. Neither code of the folder nor a pickle is run."""
+    device = device_named(how.device)
     transformers.utils.logging.set_verbosity_error()
     transformers.utils.logging.disable_progress_bar()
     given: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
@@ -124,7 +126,7 @@ def _load(folder: str, how: How) -> _Loaded:
     if classes and how.empirical:
         raise InputError("text alone has no classes: the empirical Fisher is for causal models")
     longest = getattr(config, "max_position_embeddings", None) or how.length
-    return _Loaded(model.eval().to(how.device), tokenizer, classes, min(longest, how.length))
+    return _Loaded(model.eval().to(device), tokenizer, classes, min(longest, how.length))
 
 
 _ONE_CLASS: Final = "single_label_classification"

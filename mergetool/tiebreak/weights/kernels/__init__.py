@@ -1,26 +1,33 @@
 """The inner loops: compiled when the wheel was built with a C compiler, with numpy otherwise.
 
 Both give the same bytes; numpy is only slower. ``TIEBREAK_KERNELS=portable`` asks for numpy.
+`computing_on` puts a device of torch in their place.
 
 Every call is about one stretch of elements; `start` counts from the tensor's first element.
 """
 
 from __future__ import annotations
 
+import importlib.util
 import os
+from contextlib import contextmanager
 from functools import cache
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
+from tiebreak.errors import UsageError
 from tiebreak.weights.dtypes import DTYPES, decode
 from tiebreak.weights.kernels import native, portable
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["CHOICE", "Kernels", "Run", "Side", "kernels"]
+__all__ = ["CHOICE", "HOST", "Kernels", "Run", "Side", "computing_on", "host", "kernels"]
 
 CHOICE: Final = "TIEBREAK_KERNELS"
+HOST: Final = "cpu"
 
 
 class Side(NamedTuple):
@@ -96,8 +103,36 @@ class Kernels(Protocol):
         """Whether the bytes are the same."""
 
 
-@cache
 def kernels() -> Kernels:
+    """The kernels to compute with."""
+    return _ON[-1] if _ON else host()
+
+
+_ON: Final[list[Kernels]] = []  # of all threads: one merge computes on one device
+
+
+@contextmanager
+def computing_on(device: str) -> Iterator[None]:
+    """Compute on a device of torch, such as "cuda"; "cpu" is the host's own kernels.
+
+    Raises `UsageError` where there is no such device, or no torch.
+    """
+    if device == HOST:
+        yield
+        return
+    if importlib.util.find_spec("torch") is None:
+        raise UsageError(f"computing on {device} needs torch: pip install 'tiebreak[torch]'")
+    from tiebreak.weights.kernels.device import Device
+
+    _ON.append(Device(device, host()))
+    try:
+        yield
+    finally:
+        _ON.pop()
+
+
+@cache
+def host() -> Kernels:
     """The compiled kernels where there are some."""
     if os.environ.get(CHOICE) == "portable":
         return portable
