@@ -28,7 +28,7 @@ FISHER_ENDING: Final = ".fisher.safetensors"
 _ENDING: Final = ".safetensors"
 _PICKLE: Final = (
     "a pickled checkpoint, which can run any program when it is loaded; "
-    "convert it to safetensors where you trust it"
+    "tiebreak weights convert makes safetensors of it"
 )
 _OTHERS: Final = (  # what else is called a checkpoint, by its first bytes
     (b"PK\x03\x04", _PICKLE),  # torch.save since 1.6: a zip archive around a pickle
