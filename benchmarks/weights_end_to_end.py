@@ -132,7 +132,7 @@ def run(
     joint = train(copy.deepcopy(base), [prose, code], 2 * steps.task, seed + 3)
     trained = {"base": base, **parents, "joint": joint}
     losses = {name: Loss(loss(one, prose), loss(one, code)) for name, one in trained.items()}
-    same = {}
+    same: dict[str, bool] = {}
     with tempfile.TemporaryDirectory() as folder:
         commits = Commits(Path(folder), {"base": base, **parents})
         if "fisher" in recipes:
@@ -140,7 +140,8 @@ def run(
         for kind in sorted({kind for kind, _ in ways}):
             commits.commit(kind)
         for name, recipe in recipes.items():
-            found, same[name] = commits.merged(recipe, ways)
+            found, alike = commits.merged(recipe, ways)
+            same |= {name: alike} if len(ways) > 1 else {}
             losses[name] = Loss(loss(found, prose), loss(found, code))
     return Outcome(losses, same)
 
@@ -323,7 +324,7 @@ def environment() -> dict[str, str]:
 
 def table(outcomes: Sequence[Outcome]) -> Iterator[str]:
     """Mean and standard deviation over the seeds, and how often a model beats both parents."""
-    yield "| model | prose | code | mean | better than both parents | LFS and rebase: same bytes |"
+    yield "| model | prose | code | mean | better than both parents | all ways: same bytes |"
     yield "|---|---|---|---|---|---|"
     for name in outcomes[0].losses:
         losses = [outcome.losses[name] for outcome in outcomes]

@@ -192,6 +192,20 @@ def test_a_model_that_cannot_be_used_is_one_line(
     assert error.count("\n") == 1
 
 
+def test_a_model_that_would_be_completed_by_chance_is_refused(
+    causal: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Transformers invents the tensors that a checkpoint lacks."""
+    folder = tmp_path / "m"
+    model = GPT2LMHeadModel.from_pretrained(causal)
+    state = {n: t for n, t in model.state_dict().items() if "h.1.mlp" not in n and n != "lm_head"}
+    model.save_pretrained(folder, state_dict=state)
+    byte_tokenizer().save_pretrained(folder)
+    (tmp_path / "text.txt").write_text(TEXT)
+    estimate(folder, tmp_path / "o.safetensors", status=2)
+    assert "the checkpoint lacks transformer.h.1.mlp" in capsys.readouterr().err
+
+
 def test_nothing_but_a_fisher_file_is_replaced(
     causal: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

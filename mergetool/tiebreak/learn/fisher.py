@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import torch
 import transformers
+from safetensors import SafetensorError
 from torch.func import functional_call, grad, vmap
 
 from tiebreak.errors import InputError
@@ -37,6 +38,7 @@ from tiebreak.weights.errors import shown
 from tiebreak.weights.importance import ESTIMATE, MODEL, content_of
 from tiebreak.weights.kernels.device import device_named
 from tiebreak.weights.methods.fisher import FLOOR
+from tiebreak.weights.pickles import bytes_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -91,14 +93,15 @@ def write_fisher(
     squares = _squares(loaded, examples, how, partial(progress, len(examples)))
     told = _told(loaded, examples, how)
     with open_checkpoint(folder) as checkpoint, pooled() as each:
-        outputs, low, entries = [], 0, 0
+        state, outputs, low, entries = loaded.model.state_dict(keep_vars=True), [], 0, 0
         for name in checkpoint.names:
             info = checkpoint.info(name)
             if not DTYPES[info.dtype].is_float:
                 continue
-            values = _of(name, info.shape, loaded.model, squares) / len(examples)
+            parameter = _named(name, info.shape, state, loaded.model)
+            values = squares.get(id(parameter), torch.zeros(info.shape)) / len(examples)
             low, entries = low + int((values < LOW).sum()), entries + values.numel()
-            outputs.append(Output(name, "F32", info.shape, memoryview(values.numpy()).cast("B")))
+            outputs.append(Output(name, "F32", info.shape, bytes_of(values)))
         metadata = {"format": "pt", ESTIMATE: told, MODEL: content_of(checkpoint, each)}
     write_checkpoint(output, outputs, metadata)
     return told, low / entries if entries else 0.0
@@ -116,10 +119,16 @@ def _load(folder: str, how: How) -> _Loaded:
         kind = _kind(name)
         tokenizer = transformers.AutoTokenizer.from_pretrained(folder, **given)
         given |= {"use_safetensors": True, "attn_implementation": "eager"}  # vmap knows no other
-        model = kind.from_pretrained(folder, dtype=torch.float32, **given)
-    except (OSError, ValueError, KeyError, ImportError, AttributeError) as error:
+        model, about = kind.from_pretrained(
+            folder, dtype=torch.float32, output_loading_info=True, **given
+        )
+    except _UNLOADABLE as error:
         line = shown(" ".join(str(error).split()), 300)
         raise InputError(f"{shown(folder, 400)}: transformers cannot load it: {line}") from error
+    invented = sorted(about["missing_keys"])
+    if invented:
+        what = f"lacks {shown(invented[0])}, which {name} needs"
+        raise InputError(f"{shown(folder, 400)}: the checkpoint {what}")
     classes = config.num_labels if name.endswith(CLASSIFIER) else 0
     if classes == 1 or (classes and config.problem_type not in {None, _ONE_CLASS}):
         raise InputError(f"{shown(folder, 400)}: only classifiers that choose one class are known")
@@ -130,6 +139,9 @@ def _load(folder: str, how: How) -> _Loaded:
 
 
 _ONE_CLASS: Final = "single_label_classification"
+_UNLOADABLE: Final = (
+    OSError, ValueError, KeyError, ImportError, AttributeError, RuntimeError, SafetensorError,
+)  # fmt: skip
 
 
 def _kind(name: str) -> Any:
@@ -243,9 +255,11 @@ def _by_batches() -> Iterator[None]:
         raise InputError(f"the model does not take batches ({line}); use --batch 1") from error
 
 
-def _of(name: str, shape: tuple[int, ...], model: Module, squares: Mapping[int, Tensor]) -> Tensor:
-    """The sum for a tensor of the checkpoint, whose name may lack or have the model's prefix."""
-    state = model.state_dict(keep_vars=True)
+def _named(name: str, shape: tuple[int, ...], state: Mapping[str, Tensor], model: Module) -> Tensor:
+    """The tensor of a checkpoint in the model, whose names may lack or have its prefix.
+
+    It may be none that is trained: nothing is known to depend on it.
+    """
     prefix = f"{getattr(model, 'base_model_prefix', '')}."
     names = (name, prefix + name, name.removeprefix(prefix))
     found = next((state[known] for known in names if known in state), None)
@@ -254,7 +268,7 @@ def _of(name: str, shape: tuple[int, ...], model: Module, squares: Mapping[int, 
         raise InputError(
             f"tensor {shown(name)!r}: {what} in {type(model).__name__} as it is loaded"
         )
-    return squares.get(id(found), torch.zeros(shape))  # not trained: nothing depends on it
+    return found
 
 
 def _told(loaded: _Loaded, examples: Sequence[list[int]], how: How) -> str:

@@ -266,13 +266,18 @@ def _outputs(found: Converted) -> list[Output]:
     """Wide elements first, so that all are aligned; else in the order of the file."""
     dtypes = _dtypes()
     outputs = [
-        Output(name, dtypes[tensor.dtype], tuple(tensor.shape), partial(_bytes, tensor))
+        Output(name, dtypes[tensor.dtype], tuple(tensor.shape), partial(_content, tensor))
         for name, tensor in found.tensors.items()
     ]
     return sorted(outputs, key=lambda output: -DTYPES[output.dtype].bits)
 
 
-def _bytes(tensor: Tensor, _each: Each) -> memoryview:
+def _content(tensor: Tensor, _each: Each) -> memoryview:
+    return bytes_of(tensor)
+
+
+def bytes_of(tensor: Tensor) -> memoryview:
+    """A tensor's elements in their order, as safetensors stores them."""
     import torch
 
     plain = tensor.resolve_conj().resolve_neg().contiguous().reshape(-1)
