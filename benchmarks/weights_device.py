@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 NAMES: Final = ("base", "one", "two")
-ROWS: Final = 4096
+ROWS: Final = 2048
 FLAGS: Final = ("-O3", "-std=c11", "-fPIC", "-shared", "-ffp-contract=off", "-fno-math-errno")
 METHODS: Final = {
     "linear": {},
@@ -104,8 +104,8 @@ def name_of(device: str) -> str:
 
 
 def make_models(folder: Path, elements: int) -> None:
-    """Tensors of 4096 rows, and one small one for each."""
-    columns = 4096
+    """Square tensors, and one small one for each."""
+    columns = 2048
     count = max(1, elements // (ROWS * columns))
     for seed, name in enumerate(NAMES):
         path = folder / f"{name}.safetensors"

@@ -1,1 +1,5 @@
-"""Training and estimating: what needs torch and transformers. Imported by its commands alone."""
+"""Mining, training, calibration and evaluation of the learned judge.
+
+Nothing else of tiebreak imports this package, and it alone needs the extra ``tiebreak[learn]``. What
+it makes, a model file, is run by `tiebreak.ranker`.
+"""
