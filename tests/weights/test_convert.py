@@ -12,6 +12,7 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file
 
+from conftest import pretend_missing
 from tiebreak.cli.dispatch import run
 from tiebreak.weights import pickles
 from tiebreak.weights.checkpoint import open_checkpoint
@@ -270,6 +271,18 @@ def test_what_is_there_is_never_replaced(
     assert (tmp_path / "out").read_text() == "mine"
 
 
+def test_a_place_that_does_not_exist_is_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = saved(tmp_path / "m.bin", {"w": torch.ones(1)})
+    for source, words in (
+        (file, "nothing can be written there"),
+        (folder(tmp_path / "model", SHARDS), "cannot be made there"),
+    ):
+        convert(source, tmp_path / "nowhere/out", status=2)
+        assert words in capsys.readouterr().err
+
+
 def test_an_old_torch_is_not_trusted(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -281,12 +294,7 @@ def test_an_old_torch_is_not_trusted(
 def test_without_torch_one_line_says_what_to_install(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import importlib.util
-
-    found = importlib.util.find_spec
-    monkeypatch.setattr(
-        importlib.util, "find_spec", lambda name: None if name == "torch" else found(name)
-    )
+    pretend_missing(monkeypatch, "torch")
     (tmp_path / "m.bin").write_bytes(b"")
     refused(tmp_path / "m.bin", "converting pickles needs torch: pip install", capsys)
 

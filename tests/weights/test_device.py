@@ -7,60 +7,24 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 import torch
-from test_engine import WIDTHS, model, random_side, tiebreak_merge
+from test_engine import Case, model, tiebreak_merge
 
+from conftest import pretend_missing
 from tiebreak.weights import kernels as chosen
 from tiebreak.weights.importance import beside
-from tiebreak.weights.kernels import Run, portable
+from tiebreak.weights.kernels import portable
 from tiebreak.weights.kernels.device import Device
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tiebreak.weights.kernels import Kernels
-
 
 @pytest.mark.parametrize("seed", range(8))
 @pytest.mark.parametrize("dtype", ["BF16", "F16", "F32", "F64", "F8_E4M3"])
 def test_the_device_gives_the_bytes_of_numpy(dtype: str, seed: int) -> None:
-    rng = np.random.default_rng(seed)
-    count, start = int(rng.integers(300, 900)), int(rng.integers(0, 9))
-    base = random_side(rng, dtype, count)
-    sides = tuple(
-        random_side(
-            rng,
-            str(rng.choice(["BF16", dtype])),
-            count,
-            weight=float(rng.choice([1.0, 0.3, -0.5])),
-            threshold=int(rng.choice([0, 1, 0x3C000000])),
-            key=int(rng.integers(0, 1 << 63)) * 2 + 1,
-            drop=int(rng.choice([0, 1 << 31])),
-        )
-        for _ in range(int(rng.integers(1, 4)))
-    )
-
-    def results(kernels: Kernels) -> list[bytes]:
-        found = []
-        out = bytearray((count - start) * WIDTHS[dtype])
-        run = Run(memoryview(out), dtype, start, count - start)
-        for origin in (base, None):
-            kernels.combine(run, origin, sides, 0.7)
-            found.append(bytes(out))
-        for mean in (True, False):
-            kernels.elect(run, base, sides, 1.0, mean=mean)
-            found.append(bytes(out))
-        kernels.weigh(run, (base, *sides), (*sides, base), (0.0, *[1e-6] * len(sides)))
-        return [*found, bytes(out)]
-
-    def numbers(kernels: Kernels) -> list[list[int]]:
-        upper = kernels.histogram(base, sides[0], start, count - start, None)
-        lower = kernels.histogram(base, sides[0], start, count - start, int(upper.argmax()))
-        sizes = kernels.magnitudes(base, sides[0], start, count - start)
-        return [upper.tolist(), lower.tolist(), sizes.tolist()]
-
-    device = Device("cpu", portable)
-    assert results(device) == results(portable)
-    assert numbers(device) == numbers(portable)
+    case, device = Case.drawn(dtype, seed), Device("cpu", portable)
+    assert case.results(device) == case.results(portable)
+    assert case.numbers(device) == case.numbers(portable)
 
 
 @pytest.mark.parametrize(
@@ -115,12 +79,7 @@ def test_a_device_that_is_not_here_is_one_line(
 def test_without_torch_one_line_says_what_to_install(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import importlib.util
-
-    found = importlib.util.find_spec
-    monkeypatch.setattr(
-        importlib.util, "find_spec", lambda name: None if name == "torch" else found(name)
-    )
+    pretend_missing(monkeypatch, "torch")
     models = [str(model(tmp_path / f"{seed}.safetensors", seed)) for seed in range(3)]
     out = tmp_path / "out"
     assert tiebreak_merge(models, out, "--method", "linear", "--device", "cuda") == 2

@@ -12,6 +12,7 @@ import torch
 from transformers import BertConfig, BertForSequenceClassification, GPT2LMHeadModel
 from transformers.utils import logging
 
+from conftest import pretend_missing
 from tiebreak.cli.dispatch import run
 from tiebreak.weights.checkpoint import open_checkpoint
 from tiebreak.weights.dtypes import decode
@@ -244,12 +245,7 @@ def test_without_the_extra_one_line_says_what_to_install(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    import importlib.util
-
-    found = importlib.util.find_spec
-    monkeypatch.setattr(
-        importlib.util, "find_spec", lambda name: None if name == "transformers" else found(name)
-    )
+    pretend_missing(monkeypatch, "transformers")
     estimate(causal, tmp_path / "o.safetensors", status=2)
     error = capsys.readouterr().err
     assert "estimating a Fisher needs transformers: pip install 'tiebreak[learn]'" in error

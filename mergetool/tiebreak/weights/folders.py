@@ -8,6 +8,7 @@ import shutil
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
+from tiebreak.errors import InputError
 from tiebreak.weights.engine import sync_folder
 
 if TYPE_CHECKING:
@@ -33,7 +34,10 @@ def new_folder(path: str, source: str, copied: Sequence[str]) -> Iterator[str]:
     """
     path = path.rstrip(os.sep) or path
     temporary = f"{path}.tiebreak-{os.getpid()}"
-    os.mkdir(temporary)
+    try:
+        os.mkdir(temporary)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be made there: {error.strerror}") from error
     try:
         yield temporary
         for name in copied:
