@@ -214,7 +214,7 @@ class Device:
         kind, bits = _BITS[run.dtype]
         rounded = values if run.dtype in {"F32", "F64"} else _odd(values)
         stored = rounded.to(TYPES[run.dtype]).view(kind)
-        stored = torch.where(values.isnan(), torch.tensor(bits, dtype=kind), stored)
+        stored = torch.where(values.isnan(), bits, stored)
         run.out[:] = stored.cpu().numpy().tobytes()
 
 
