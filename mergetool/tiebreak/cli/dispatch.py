@@ -30,6 +30,7 @@ COMMANDS: Final = {
     "undo": "tiebreak.cli.undo",
     "merge-file": "tiebreak.cli.merge_file",
     "weights": "tiebreak.cli.weights",
+    "learn": "tiebreak.cli.learn",
     "demo": "tiebreak.cli.demo",
 }
 
