@@ -31,8 +31,8 @@ from rich.console import Console
 import halves
 import records
 import tables
-from tiebreak.learn.intervals import clopper_pearson, clustered_lower
 from tally import by_repository, located
+from tiebreak.learn.intervals import clopper_pearson, clustered_lower
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
