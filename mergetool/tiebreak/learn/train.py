@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from tiebreak.learn import assemble, fit, tensors, vocabulary
+from tiebreak.errors import InputError
+from tiebreak.learn import assemble, fit, packed, tensors, vocabulary
 from tiebreak.learn.examples import files, read_all
-from tiebreak.learn.split import FOLDS
+from tiebreak.learn.split import fold_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,7 +41,10 @@ class Plan(NamedTuple):
 def train(data: Path, work: Path, model: Path, plan: Plan, say: Callable[[str], None]) -> None:
     """Train a model on a data folder; `work` keeps what a later run goes on from."""
     arrays = prepare(data, work, plan.jobs, say)
-    for fold in (*range(FOLDS), EVERYTHING):
+    folds = sorted({fold_of(hunk["repo"]) for hunk in packed.load(arrays).hunks})
+    if len(folds) == 1:
+        raise InputError(f"{data}: the repositories are all of one fold; mine some more")
+    for fold in (*folds, EVERYTHING):
         run = work / "runs" / str(fold)
         if (run / "scores.npz").exists():
             say(f"network {fold}: there already")

@@ -1,0 +1,123 @@
+"""From merges to a model: mining, trees, calibration, and one tiny training from end to end."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from conftest import Repo
+
+pytest.importorskip("torch")
+
+from tiebreak.learn import boosting, verdicts
+from tiebreak.learn.calibrate import isotonic, ladder
+from tiebreak.learn.examples import files, read_all, read_counts
+from tiebreak.learn.split import FOLDS, fold_of
+from tiebreak.ranker.features import names
+from tiebreak.ranker.trees import Trees, table
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def history(path: Path, merges: int) -> Repo:
+    """A repository whose merges each had one conflict, settled in one of four ways in turn."""
+    repo = Repo(path)
+    around = f"name = '{path.name}'\none = 1\ntwo = 2\nthree = 3\n{{}}four = 4\nfive = 5\nsix = 6\n"
+    repo.commit({"a.py": around.format("x = f(0)\n")}, "base")
+    for number in range(1, merges + 1):
+        ours, theirs = f"x = f({number})\n", f"x = {path.name}({number}, {number})\n"
+        repo.checkout("-B", "other")
+        repo.commit({"a.py": around.format(theirs), f"their{number}": "new\n"})
+        repo.checkout("main")
+        repo.commit({"a.py": around.format(ours), f"our{number}": "new\n"})
+        repo.try_git("merge", "other")
+        people = (ours, theirs, ours + theirs, f"x = {path.name}({number}, 0)\n")[number % 4]
+        repo.commit({"a.py": around.format(people)}, "merge")
+    return repo
+
+
+def test_mining_finds_conflicts_candidates_and_what_people_made(tmp_path: Path) -> None:
+    repo = history(tmp_path / "project", 4)
+    done = repo.tiebreak("learn", "mine", ".", "-o", str(tmp_path / "data"), "--jobs", "1")
+    assert done.returncode == 0, done.stderr.decode()
+    (mined,) = files(tmp_path / "data")
+    found = list(read_all(tmp_path / "data"))
+    assert len(found) == 4
+    assert read_counts(mined)["hunks"] == 4
+    by_way = {one.resolution.count(b"\n"): one for one in found}
+    assert set(by_way) == {1, 2}
+    assert by_way[2].resolution == by_way[2].ours + by_way[2].theirs
+    assert any(p.equal and p.value == by_way[2].resolution for p in by_way[2].proposals)
+    assert all(one.before.endswith(b"three = 3\n") for one in found)
+    missing = repo.tiebreak("learn", "train", str(tmp_path / "data"), "-o", str(tmp_path / "model"))
+    assert missing.returncode == 2
+    assert b"all of one fold; mine some more" in missing.stderr
+    before = mined.stat().st_mtime_ns
+    assert repo.tiebreak("learn", "mine", ".", "-o", str(tmp_path / "data")).returncode == 0
+    assert mined.stat().st_mtime_ns == before
+
+
+def test_mining_says_what_is_no_repository(repo: Repo) -> None:
+    done = repo.tiebreak("learn", "mine", "nowhere", "-o", "data")
+    assert done.returncode == 2
+    assert done.stderr == b"tiebreak: nowhere: no repository\n"
+
+
+def test_a_model_is_trained_calibrated_and_measured(tmp_path: Path) -> None:
+    data, taken = tmp_path / "data", set[int]()
+    for name in "abcdefghij":
+        if fold_of(name) not in taken and len(taken) < 2:
+            taken.add(fold_of(name))
+            repo = history(tmp_path / name, 5)
+            repo.tiebreak("learn", "mine", ".", "-o", str(data), "--jobs", "1")
+    run = repo.tiebreak(
+        *("learn", "train", str(data), "-o", str(tmp_path / "model")),
+        *("--passes", "1", "--seconds", "3", "--jobs", "1"),
+    )
+    assert run.returncode == 0, run.stderr.decode()[-2000:]
+    about = json.loads((tmp_path / "model" / "about.json").read_bytes())
+    assert about["trained"]["hunks"] == len(list(read_all(data)))
+    assert about["features"] == names()
+    done = repo.tiebreak("learn", "evaluate", str(data), "--model", str(tmp_path / "model"))
+    assert done.returncode == 0, done.stderr.decode()
+    assert b"trained on, so too good: a" in done.stdout
+
+
+def test_flat_trees_say_what_lightgbm_says() -> None:
+    random = np.random.default_rng(0)
+    hunks = [random.normal(size=(count, len(names()))) for count in (4, 7, 2) * 40]
+    hunks = [hunk.astype(np.float32) for hunk in hunks]
+    rows = np.concatenate([table(hunk) for hunk in hunks])
+    model = boosting.fit(rows, rows[:, 0] + rows[:, 50] > 0, 1)
+    trees = Trees(boosting.flat(model))
+    for hunk in hunks[:20]:
+        says = trees.logits(hunk)
+        assert says == pytest.approx(model.predict(table(hunk), raw_score=True), abs=1e-5)
+
+
+def test_coverage_counts_ties_together() -> None:
+    sure = np.array([0.9, 0.9, 0.9, 0.5])
+    found = verdicts.Verdicts(sure, np.array([True, True, False, True]), sure > 0, np.arange(4))
+    assert verdicts.coverage(found, 0.9) == 0.0
+    assert verdicts.coverage(found, 0.6) == 1.0
+
+
+def test_the_ladder_and_the_knots_rise() -> None:
+    random = np.random.default_rng(1)
+    scores = random.uniform(size=4000)
+    right = random.uniform(size=4000) < scores
+    knots = isotonic(scores, right)
+    assert knots == sorted(knots)
+    assert np.mean([abs(x - y) for x, y in knots]) < 0.05
+    found = verdicts.Verdicts(scores, right, right, random.integers(20, size=4000))
+    steps = ladder(found)
+    assert [step.score for step in steps] == sorted((s.score for s in steps), reverse=True)
+    assert all(step.lower < step.right / step.seen for step in steps)
+
+
+def test_folds_are_by_name_and_few() -> None:
+    assert {fold_of(f"owner/name{i}") for i in range(100)} == set(range(FOLDS))

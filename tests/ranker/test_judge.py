@@ -1,0 +1,126 @@
+"""The shipped judge through the commands, and what happens where it cannot run."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from conftest import pretend_missing
+from tiebreak.cli import judging
+from tiebreak.policy import COMMIT, SUGGEST
+from tiebreak.ranker import model as models
+from tiebreak.ranker.calibration import Calibration, Step, from_json, to_json
+from tiebreak.ranker.judge import judge_with
+from tiebreak.text.file import Settings, merge_text
+
+if TYPE_CHECKING:
+    from conftest import Repo
+    from tiebreak.ranker.encoding import Case
+
+BASE = "def run(a, b):\n    x = compute(a)\n    return x + b\n"
+OURS = BASE.replace("compute(a)", "compute(a, 1)")
+THEIRS = BASE.replace("compute(a)", "compute(a, deep=True)")
+STEPS = (Step(0.9, 95, 100, 0.99), Step(0.5, 80, 100, 0.7))
+
+
+class Fixed:
+    """A model that is as sure of each candidate as a function of its text says."""
+
+    def __init__(self, sure: dict[bytes, float], doubt: float = 0.0) -> None:
+        self.sure = sure
+        self.calibration = Calibration(((0.0, 0.0), (1.0, 1.0)), STEPS, doubt)
+
+    def scores(self, case: Case) -> list[float]:
+        return [self.sure.get(hand.value, 0.1) for hand in case.hands]
+
+
+def test_the_model_ranks_the_candidates_that_are_shown(repo: Repo) -> None:
+    repo.write({"base.py": BASE, "ours.py": OURS, "theirs.py": THEIRS})
+    done = repo.tiebreak("merge-file", "--json", "-p", "ours.py", "base.py", "theirs.py")
+    (hunk,) = json.loads(done.stdout)["hunks"]
+    evidence = [candidate["evidence"] for candidate in hunk["candidates"]]
+    assert any(words.startswith("the model's choice 1") for words in evidence)
+    chances = [candidate["probability"] for candidate in hunk["candidates"]]
+    assert all(0 <= chance <= 1 for chance in chances)
+
+
+def test_the_judge_can_be_switched_off(repo: Repo) -> None:
+    repo.write({"base.py": BASE, "ours.py": OURS, "theirs.py": THEIRS})
+    repo.git("config", "tiebreak.judge", "never")
+    done = repo.tiebreak("merge-file", "--json", "-p", "ours.py", "base.py", "theirs.py")
+    assert b"the model's choice" not in done.stdout
+
+
+def test_a_wrong_setting_is_one_line(repo: Repo) -> None:
+    repo.diverge({"a.py": BASE}, {"a.py": OURS}, {"a.py": THEIRS})
+    repo.try_git("merge", "other")
+    repo.git("config", "tiebreak.judge", "sometimes")
+    done = repo.tiebreak("solve")
+    assert done.returncode == 2
+    assert done.stderr.count(b"\n") == 1
+    assert b"expected never, solve or always, got 'sometimes'" in done.stderr
+
+
+def test_judging_in_the_driver_leaves_gits_conflict_where_nothing_is_sure(installed: Repo) -> None:
+    installed.diverge({"a.py": BASE}, {"a.py": OURS}, {"a.py": THEIRS})
+    installed.git("config", "tiebreak.judge", "always")
+    assert installed.try_git("merge", "other").returncode == 1
+    merged = installed.read("a.py").decode()
+    assert "<<<<<<<" in merged
+    assert "compute(a, 1)" in merged
+    assert "deep=True" in merged
+
+
+def test_without_its_packages_the_rules_judge(monkeypatch: pytest.MonkeyPatch) -> None:
+    pretend_missing(monkeypatch, "onnxruntime")
+    assert importlib.util.find_spec("onnxruntime") is None
+    assert judging.in_solve({}) is None
+    problem = models.missing()
+    assert problem is not None
+    assert "pip install 'tiebreak[ranker]'" in problem
+
+
+def test_only_what_reaches_a_measured_bound_is_written() -> None:
+    lines = b"    x = compute(a, 1)  # deep\n"
+    judged = {lines: 0.95}
+    sides = (BASE.encode(), OURS.encode(), BASE.replace("(a)\n", "(a)  # deep\n").encode())
+    for sure, action in ((0.95, COMMIT), (0.6, SUGGEST), (0.2, SUGGEST)):
+        judge = judge_with(Fixed({**judged, lines: sure}))  # type: ignore[arg-type]
+        outcome = merge_text("a.py", *sides, Settings(judge=judge))
+        assert outcome.resolutions[0].action == action
+        assert (outcome.conflicts == 0) == (action == COMMIT)
+
+
+def test_a_proof_that_the_model_doubts_is_only_offered() -> None:
+    base, ours, theirs = (b"a = old thing\n", b"a = new thing\n", b"a = new thing here\n")
+    for doubt, action in ((0.0, COMMIT), (0.5, SUGGEST)):
+        judge = judge_with(Fixed({}, doubt))  # type: ignore[arg-type]
+        outcome = merge_text("a.py", base, ours, theirs, Settings(judge=judge))
+        assert outcome.resolutions[0].action == action
+        assert (outcome.text == theirs) == (action == COMMIT)
+
+
+def test_only_the_first_of_two_that_differ_in_blanks_has_a_bound() -> None:
+    from tiebreak.conflict import Candidate
+    from tiebreak.text.document import Document, Region
+
+    hunk = Document("a.py", [Region(b"a\n", b"b\n", b"c\n", None)], None).hunks[0]
+    twins = [Candidate(value, "t", "why", "t/s") for value in (b"b c\n", b"b\nc\n", b"x\n")]
+    judge = judge_with(Fixed({b"b c\n": 0.95}))  # type: ignore[arg-type]
+    judged = judge(hunk, twins)
+    assert [one.lower for one in judged] == [0.99, 0.0, 0.0]
+
+
+def test_calibration_survives_its_file() -> None:
+    calibration = Calibration([(0.1, 0.0), (0.5, 0.4), (0.9, 1.0)], list(STEPS), 0.3)
+    again = from_json(json.loads(json.dumps(to_json(calibration))))
+    assert again == calibration
+    assert again.probability(0.0) == 0.0
+    assert again.probability(0.3) == pytest.approx(0.2)
+    assert again.probability(0.7) == pytest.approx(0.7)
+    assert again.step(0.95) == STEPS[0]
+    assert again.step(0.6) == STEPS[1]
+    assert again.step(0.2) is None
