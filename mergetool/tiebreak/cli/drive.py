@@ -216,8 +216,12 @@ def _summary(resolved: int, outcome: TextMerge) -> str:
 
 def say(path: str, line: str) -> None:
     """One line on standard error. Never on standard output: `git merge-tree` prints there."""
-    shown = path if path.isprintable() else ascii(path)
-    os.write(2, os.fsencode(f"tiebreak: {shown}: {line}\n"))
+    os.write(2, os.fsencode(f"tiebreak: {shown(path)}: {line}\n"))
+
+
+def shown(path: str) -> str:
+    """A path that cannot write on the screen."""
+    return path if path.isprintable() else ascii(path)
 
 
 def _read(name: str) -> bytes:

@@ -13,7 +13,7 @@ from tiebreak.errors import CONFLICTS, OK, UsageError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tiebreak.cli.solving import Outcome
+    from tiebreak.cli.outcome import Outcome
     from tiebreak.git.repository import Repository
 
 

@@ -11,6 +11,7 @@ import signal
 from collections import Counter
 from typing import TYPE_CHECKING, Final, NamedTuple, NoReturn
 
+from tiebreak.cli.outcome import APPLIED, LEFT, PARTLY, RESOLVED, Outcome
 from tiebreak.errors import GitError, InputError
 from tiebreak.git import settings
 from tiebreak.git.repository import config_section, git_version
@@ -37,28 +38,7 @@ if TYPE_CHECKING:
     from tiebreak.text.blocks import Rewritten
     from tiebreak.text.file import TextMerge
 
-RESOLVED: Final = "resolved"  # nothing is left to do; staged
-APPLIED: Final = "applied"  # resolved, for the user to look at and to stage
-PARTLY: Final = "partly"  # some conflicts were resolved, others are still there
-LEFT: Final = "left"  # untouched
 LARGEST: Final = 100 * 1024 * 1024  # bytes of one version; all of them are in memory together
-
-
-class Outcome(NamedTuple):
-    """What became of one file.
-
-    `resolved` of its `conflicts` were resolved now, by the generators `by`; `left` blocks of
-    markers are in it still. `id` is the journal entry's, empty when nothing was done.
-    """
-
-    path: str
-    status: str
-    why: str
-    conflicts: int = 0
-    resolved: int = 0
-    left: int = 0
-    by: tuple[str, ...] = ()
-    id: str = ""
 
 
 class _Sources(NamedTuple):

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import sys
-import time
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING
 
 import click
 
+from tiebreak.cli.meter import Meter
 from tiebreak.errors import UsageError
 
 if TYPE_CHECKING:
@@ -17,10 +15,6 @@ if TYPE_CHECKING:
 
     from tiebreak.weights.checkpoint import Checkpoint
     from tiebreak.weights.methods.method import Method, Parameter
-
-GB: Final = 1e9
-BAR: Final = 0.1  # seconds between two updates of a line that is drawn again
-LINES: Final = 10.0  # seconds between two lines
 
 
 def _list(ctx: click.Context, _parameter: click.Parameter, wanted: bool) -> None:  # noqa: FBT001  (click's callback)
@@ -128,54 +122,3 @@ def _plain(value: object) -> str:
 
 def _size(checkpoint: Checkpoint) -> int:
     return sum(checkpoint.info(name).nbytes for name in checkpoint.names)
-
-
-class _Style(NamedTuple):
-    """How progress is shown: what a line begins and ends with, and how often there is one."""
-
-    begin: str
-    end: str
-    every: float
-
-
-class Meter:
-    """Progress on standard error: one line drawn again on a terminal, else a line now and then."""
-
-    __slots__ = ("_begun", "_done", "_shown", "_style", "_total")
-
-    def __init__(self, total: int) -> None:
-        """Of so many bytes."""
-        terminal = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
-        self._style = _Style("\r\x1b[K", "", BAR) if terminal else _Style("", "\n", LINES)
-        self._total, self._done = total, 0
-        self._begun = self._shown = time.monotonic()
-
-    def __call__(self, size: int) -> None:
-        """So many bytes more are written."""
-        self._done += size
-        now = time.monotonic()
-        if now - self._shown >= self._style.every:
-            self._shown = now
-            self._say(progress_line(self._done, self._total, now - self._begun))
-
-    def end(self, what: str) -> None:
-        """All is done."""
-        seconds = time.monotonic() - self._begun
-        rate = self._done / GB / seconds if seconds else 0.0
-        self._say(f"{what}, {self._done / GB:.2f} GB in {seconds:.1f} s ({rate:.2f} GB/s)")
-        sys.stderr.write("" if self._style.end else "\n")
-
-    def _say(self, text: str) -> None:
-        sys.stderr.write(f"{self._style.begin}{text}{self._style.end}")
-        sys.stderr.flush()
-
-
-def progress_line(done: int, total: int, seconds: float) -> str:
-    """How far it is, how fast it goes, and how long it takes yet."""
-    rate = done / seconds if seconds else 0.0
-    left = (total - done) / rate if rate else 0.0
-    share = 100 * done // total if total else 100
-    return (
-        f"{share:3d} %  {done / GB:.2f} of {total / GB:.2f} GB  {rate / GB:.2f} GB/s  "
-        f"{left:.0f} s left"
-    )
