@@ -3,40 +3,29 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 
+from models import EMBED, HEAD, INDEX, ONE, SINGLE, TWO, grown, model, sharded, values
 from tiebreak.recipe import parse_recipe
 from tiebreak.weights.file import Settings
 from tiebreak.weights.folders import FolderMerge, Folders, merge_folders
 from tiebreak.weights.verify import verify
 from tiebreak.weights_recipe import WeightsRecipe
-from tiny import checkpoint, full, tensors
+from tiny import full, tensors
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
     from pathlib import Path
 
-    from tiny import Array
+    from models import Files
 
-    Files = dict[str, Any]
     Merge = Callable[..., FolderMerge]
 
-ONE, TWO = "model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors"
-INDEX = "model.safetensors.index.json"
 TASK = '[weights]\nmethod = "task_arithmetic"\n'
 UNION = TASK + 'vocabulary = "union"\n'
-
-
-def sharded(shards: Mapping[str, Mapping[str, Array]], **extra: Any) -> Files:
-    """A checkpoint in shards, with its index."""
-    total = sum(array.nbytes for held in shards.values() for array in held.values())
-    places = {name: shard for shard, held in shards.items() for name in held}
-    index = {"metadata": {"total_size": total} | extra, "weight_map": places}
-    files: Files = {name: checkpoint(held) for name, held in shards.items()}
-    return files | {INDEX: json.dumps(index, indent=2, sort_keys=True) + "\n"}
 
 
 @pytest.fixture
@@ -45,7 +34,7 @@ def merge(tmp_path: Path) -> Merge:
         for side, files in zip(Folders._fields, (base, ours, theirs), strict=True):
             (tmp_path / side).mkdir()
             for name, content in files.items():
-                data = content if isinstance(content, bytes) else _text(content).encode()
+                data = content if isinstance(content, bytes) else content.encode()
                 (tmp_path / side / name).write_bytes(data)
         (tmp_path / "out").mkdir()
         folders = Folders(*(str(tmp_path / side) for side in Folders._fields))
@@ -54,10 +43,6 @@ def merge(tmp_path: Path) -> Merge:
         return merge_folders("m", folders, str(tmp_path / "out"), how)
 
     return run
-
-
-def _text(content: object) -> str:
-    return content if isinstance(content, str) else json.dumps(content, indent=2)
 
 
 def result(outcome: FolderMerge) -> dict[str, bytes]:
@@ -70,23 +55,14 @@ def result(outcome: FolderMerge) -> dict[str, bytes]:
     return found
 
 
-def values(files: Mapping[str, bytes]) -> dict[str, Array]:
-    found: dict[str, Array] = {}
-    for name, content in files.items():
-        if name.endswith(".safetensors"):
-            assert not set(found) & set(tensors(content))
-            found |= tensors(content)
-    return found
-
-
 A, B, C = full(1, 2), full(1, 3), full(1, 4)
-BASE = sharded({ONE: {"a": A, "b": B}, TWO: {"c": C}})
+SHARDED = sharded({ONE: {"a": A, "b": B}, TWO: {"c": C}})
 
 
 def test_a_tensor_that_ours_moved_and_theirs_changed(merge: Merge) -> None:
     ours = sharded({ONE: {"a": A}, TWO: {"b": B, "c": C}})
     theirs = sharded({ONE: {"a": A, "b": full(2, 3)}, TWO: {"c": C}})
-    files = result(merge(BASE, ours, theirs, ""))
+    files = result(merge(SHARDED, ours, theirs, ""))
     assert list(tensors(files[TWO])) == ["b", "c"]
     assert np.array_equal(values(files)["b"], full(2, 3))
     assert json.loads(files[INDEX])["weight_map"] == {"a": ONE, "b": TWO, "c": TWO}
@@ -95,7 +71,7 @@ def test_a_tensor_that_ours_moved_and_theirs_changed(merge: Merge) -> None:
 def test_a_tensor_that_theirs_moved_and_ours_changed(merge: Merge) -> None:
     ours = sharded({ONE: {"a": A, "b": full(2, 3)}, TWO: {"c": C}})
     theirs = sharded({ONE: {"a": A}, TWO: {"b": B, "c": C}})
-    files = result(merge(BASE, ours, theirs, ""))
+    files = result(merge(SHARDED, ours, theirs, ""))
     assert list(tensors(files[TWO])) == ["b", "c"]
     assert np.array_equal(values(files)["b"], full(2, 3))
 
@@ -105,7 +81,7 @@ def test_resharded_by_one_side(merge: Merge) -> None:
     names = [f"model-0000{n}-of-00003.safetensors" for n in (1, 2, 3)]
     theirs = sharded({names[0]: {"a": A}, names[1]: {"b": B}, names[2]: {"c": C}})
     ours = sharded({ONE: {"a": full(5, 2), "b": B}, TWO: {"c": C}})
-    outcome = merge(BASE, ours, theirs, "")
+    outcome = merge(SHARDED, ours, theirs, "")
     files = result(outcome)
     assert sorted(files) == [*names, INDEX]
     assert [name for name, file in outcome.files.items() if file is None] == [ONE, TWO]
@@ -116,7 +92,7 @@ def test_total_is_that_of_the_tensors(merge: Merge) -> None:
     """Both sides add as many bytes: by lines the totals would agree on the wrong number."""
     ours = sharded({ONE: {"a": A, "b": B, "x": full(1, 2)}, TWO: {"c": C}})
     theirs = sharded({ONE: {"a": A, "b": B}, TWO: {"c": C, "y": full(1, 2)}})
-    files = result(merge(BASE, ours, theirs, ""))
+    files = result(merge(SHARDED, ours, theirs, ""))
     index = json.loads(files[INDEX])
     assert index["metadata"]["total_size"] == sum(v.nbytes for v in values(files).values())
     assert index["weight_map"] == {"a": ONE, "b": ONE, "c": TWO, "x": ONE, "y": TWO}
@@ -126,7 +102,7 @@ def test_total_is_that_of_the_tensors(merge: Merge) -> None:
 def test_other_texts_of_the_index_are_merged_by_key(merge: Merge) -> None:
     ours = sharded({ONE: {"a": full(3, 2), "b": B}, TWO: {"c": C}}, mine=1, same=2)
     theirs = sharded({ONE: {"a": A, "b": B}, TWO: {"c": full(4, 4)}}, yours=1, same=3)
-    outcome = merge(BASE, ours, theirs, "")
+    outcome = merge(SHARDED, ours, theirs, "")
     assert not outcome.written
     assert [(v.name, v.why) for v in outcome.conflicts] == [
         (f"{INDEX}.metadata.same", "both changed it")
@@ -136,53 +112,29 @@ def test_other_texts_of_the_index_are_merged_by_key(merge: Merge) -> None:
 def test_a_shard_nobody_changed_is_not_written(merge: Merge, tmp_path: Path) -> None:
     ours = sharded({ONE: {"a": full(3, 2), "b": B}, TWO: {"c": C}})
     theirs = sharded({ONE: {"a": A, "b": full(3, 3)}, TWO: {"c": C}})
-    outcome = merge(BASE, ours, theirs, "")
+    outcome = merge(SHARDED, ours, theirs, "")
     assert outcome.files[ONE] == str(tmp_path / "out" / ONE)
     assert outcome.files[TWO] == str(tmp_path / "ours" / TWO)
 
 
 # Vocabularies -------------------------------------------------------------------------------------
 
-EMBED, HEAD = "model.embed_tokens.weight", "lm_head.weight"
-
-
-def model(
-    rows: Array, tokens: Mapping[str, int], *, head: Array | None = None, **more: Any
-) -> Files:
-    """A model in one file, with every kind of file that names ids."""
-    added = [{"id": n, "content": t, "special": False} for t, n in tokens.items()]
-    held = {EMBED: rows, "model.norm.weight": full(1, 2)}
-    return {
-        "model.safetensors": checkpoint(held if head is None else held | {HEAD: head}),
-        "config.json": {"vocab_size": len(rows), "hidden_size": 2} | more,
-        "tokenizer.json": {
-            "added_tokens": added,
-            "model": {"type": "BPE", "vocab": {"a": 0, "b": 1, "ab": 2}},
-        },
-        "added_tokens.json": dict(tokens),
-        "tokenizer_config.json": {
-            "added_tokens_decoder": {str(n): {"content": t} for t, n in tokens.items()}
-        },
-    }
-
-
-def grown(start: Array, *rows: float) -> Array:
-    return np.vstack([start, *(full(value, 1, 2) for value in rows)])
-
-
 OLD = np.arange(8, dtype=np.float32).reshape(4, 2)
 KNOWN = {"<s>": 3}
 GROWN = (
     model(OLD, KNOWN, head=OLD),
     model(grown(OLD, 50), KNOWN | {"<x>": 4}, head=grown(OLD, 51), pad_token_id=4),
-    model(grown(OLD, 60, 70), KNOWN | {"<y>": 4, "<z>": 5}, head=grown(OLD, 61, 71), eos_token_id=[1, 5]),
+    model(
+        grown(OLD, 60, 70), KNOWN | {"<y>": 4, "<z>": 5}, head=grown(OLD, 61, 71),
+        eos_token_id=[1, 5],
+    ),
 )  # fmt: skip
 
 
 def test_tokens_of_both_sides(merge: Merge, tmp_path: Path) -> None:
     outcome = merge(*GROWN, UNION)
     files = result(outcome)
-    found = tensors(files["model.safetensors"])
+    found = tensors(files[SINGLE])
     assert np.array_equal(found[EMBED], grown(OLD, 50, 60, 70))
     assert np.array_equal(found[HEAD], grown(OLD, 51, 61, 71))
     tokens = KNOWN | {"<x>": 4, "<y>": 5, "<z>": 6}
@@ -207,7 +159,7 @@ def test_the_rows_before_are_merged_as_usual(merge: Merge) -> None:
     ours = model(grown(OLD + 1, 50), KNOWN | {"<x>": 4})
     theirs = model(grown(OLD * 2, 60), KNOWN | {"<y>": 4})
     base = model(OLD, KNOWN)
-    found = tensors(result(merge(base, ours, theirs, UNION))["model.safetensors"])
+    found = tensors(result(merge(base, ours, theirs, UNION))[SINGLE])
     assert np.array_equal(found[EMBED], grown(OLD + 1 + OLD, 50, 60))
 
 
@@ -217,7 +169,7 @@ def test_a_token_that_both_added(merge: Merge) -> None:
     ours = model(grown(OLD, 50), KNOWN | {"<x>": 4})
     theirs = model(grown(OLD, 60, 50), KNOWN | {"<y>": 4, "<x>": 5})
     found = result(merge(base, ours, theirs, UNION))
-    assert np.array_equal(tensors(found["model.safetensors"])[EMBED], grown(OLD, 50, 60))
+    assert np.array_equal(tensors(found[SINGLE])[EMBED], grown(OLD, 50, 60))
     assert json.loads(found["added_tokens.json"]) == KNOWN | {"<x>": 4, "<y>": 5}
 
 
@@ -255,11 +207,10 @@ def test_padding_rows_are_ours(merge: Merge) -> None:
     padded = grown(OLD, 0, 0, 0)
     ours, theirs = padded.copy(), padded.copy()
     ours[4], theirs[4] = 50, 60
-    outcome = merge(
-        model(padded, KNOWN), model(ours, KNOWN | {"<x>": 4}), model(theirs, KNOWN | {"<y>": 4}), UNION
-    )  # fmt: skip
+    sides = model(ours, KNOWN | {"<x>": 4}), model(theirs, KNOWN | {"<y>": 4})
+    outcome = merge(model(padded, KNOWN), *sides, UNION)
     files = result(outcome)
-    assert np.array_equal(tensors(files["model.safetensors"])[EMBED], grown(OLD, 50, 60, 0))
+    assert np.array_equal(tensors(files[SINGLE])[EMBED], grown(OLD, 50, 60, 0))
     assert json.loads(files["config.json"])["vocab_size"] == 7
 
 
@@ -277,5 +228,5 @@ def test_padding_rows_do_not_hide_that_two_tokens_have_one_id(merge: Merge) -> N
 def test_one_side_grew_alone(merge: Merge) -> None:
     theirs = model(grown(OLD, 60), KNOWN | {"<y>": 4})
     files = result(merge(model(OLD, KNOWN), model(OLD + 1, KNOWN), theirs, UNION))
-    assert np.array_equal(tensors(files["model.safetensors"])[EMBED], grown(OLD + 1, 60))
+    assert np.array_equal(tensors(files[SINGLE])[EMBED], grown(OLD + 1, 60))
     assert json.loads(files["config.json"])["vocab_size"] == 5

@@ -95,7 +95,7 @@ def _fetched(version: Version, store: Store) -> Version:
         return version
     content = store.find(version.pointer)
     if content is None:
-        _fetch(version.file)
+        fetch(version.file)
         content = store.find(version.pointer)
     if content is None:
         oid = version.pointer.oid[:12]
@@ -104,7 +104,7 @@ def _fetched(version: Version, store: Store) -> Version:
     return version._replace(content=content)
 
 
-def _fetch(pointer: str) -> None:
+def fetch(pointer: str) -> None:
     """Let git-lfs put an object into the store, as a checkout would."""
     actions = [
         (os.POSIX_SPAWN_OPEN, 0, pointer, os.O_RDONLY, 0),
@@ -195,7 +195,7 @@ def _record(
     versions: tuple[Version, Version, Version],
     outcome: CheckpointMerge,
 ) -> None:
-    from tiebreak.cli.tensor_entries import Terms, blob_term, decision, tensor_entry
+    from tiebreak.cli.tensor_entries import Terms, blob_term, decisions, tensor_entry
     from tiebreak.journal import Journal
 
     if context.git_dir is None:
@@ -203,9 +203,9 @@ def _record(
     hasher = context.config.get("extensions.objectformat", "sha1")
     base, ours, theirs = (blob_term(version.file, hasher) for version in versions)
     result = blob_term(f"{request.target}.result", hasher) if outcome.written else ours
-    decisions = [decision(v, outcome.digests, used=outcome.written) for v in outcome.verdicts]
     terms = Terms(base, ours, theirs, ours, result)
-    entry = tensor_entry(request.path, terms, decisions, drive.operation(request, context))
+    done = decisions(outcome.verdicts, outcome.digests, used=outcome.written)
+    entry = tensor_entry(request.path, terms, done, drive.operation(request, context))
     Journal(common_dir(context.git_dir)).record(entry, {})
 
 

@@ -38,8 +38,14 @@ def tensor_entry(path: str, terms: Terms, decisions: Iterable[Decision], operati
     return Entry(key, path, TENSORS, time.time(), operation, *terms, tuple(decisions))
 
 
-def decision(verdict: Verdict, digests: Mapping[str, str], *, used: bool) -> Decision:
-    """What became of one tensor. `digests` are those of the tensors of the result."""
+def decisions(
+    verdicts: Iterable[Verdict], digests: Mapping[str, str], *, used: bool
+) -> tuple[Decision, ...]:
+    """What became of each tensor. `digests` are those of the tensors of the result."""
+    return tuple(_decision(verdict, digests, used=used) for verdict in verdicts)
+
+
+def _decision(verdict: Verdict, digests: Mapping[str, str], *, used: bool) -> Decision:
     action = verdict.action if used else min(verdict.action, SUGGEST, key=ACTIONS.index)
     return Decision(
         verdict.name,

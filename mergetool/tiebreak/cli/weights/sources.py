@@ -7,13 +7,13 @@ import tempfile
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
+from tiebreak.cli.weights.contents import lfs_store
 from tiebreak.errors import InputError
 from tiebreak.git.blobs import Blob, blob, save, tree
-from tiebreak.git.command import git
 from tiebreak.git.repository import find_repository
 from tiebreak.weights.checkpoint import is_index, open_checkpoint, read_index
 from tiebreak.weights.errors import CheckpointError, shown
-from tiebreak.weights.lfs import LONGEST_POINTER, Store, parse_pointer
+from tiebreak.weights.lfs import LONGEST_POINTER, parse_pointer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -123,9 +123,7 @@ def _pointer(path: str) -> Pointer | None:
 def _object(path: str, pointer: Pointer) -> str:
     """The LFS object, in the store of the repository around the file."""
     around = os.path.dirname(path) or None
-    setting = ("config", "--type=path", "--get", "lfs.storage")
-    storage = git(*setting, cwd=around, accept=(0, 1)).line
-    found = Store(find_repository(around).common_dir, storage).find(pointer)
+    found = lfs_store(find_repository(around)).find(pointer)
     if found is None:
         oid = f"{pointer.oid[:12]}, {pointer.size} bytes"
         raise InputError(f"{shown(path)}: its LFS object ({oid}) is not here; run: git lfs fetch")
