@@ -682,5 +682,26 @@ def test_install_keeps_the_filter(repo: Repo) -> None:
     register(repo)
     found = repo.git("check-attr", "-a", "x/y.safetensors").splitlines()
     assert [line.partition(": ")[2] for line in sorted(found)] == [
-        "diff: lfs", "filter: lfs", "merge: tiebreak", "text: unset",
+        "diff: tiebreak-weights", "filter: lfs", "merge: tiebreak", "text: unset",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("under_lfs", [False, pytest.param(True, marks=needs_lfs)])
+def test_diff_shows_tensors(under_lfs: bool, installed: Repo) -> None:  # noqa: FBT001
+    repo = with_lfs(installed) if under_lfs else installed
+    repo.commit({FILE: checkpoint(BASE)})
+    repo.commit({FILE: checkpoint(OURS)})
+    lines = repo.git("diff", "HEAD~1", "HEAD").splitlines()
+    changed = [line.split("  ")[0] for line in lines if line[:2] in {"+a", "-a", "+c", "-c", "+b"}]
+    assert changed == ["-a", "+a", "-c", "+c"]
+
+
+def test_diff_without_an_interpreter(installed: Repo) -> None:
+    """What was uninstalled without a word must not break `git diff`."""
+    name = "diff.tiebreak-weights.textconv"
+    installed.git("config", name, installed.git("config", name).replace(sys.executable, "/gone"))
+    installed.commit({FILE: checkpoint(BASE)})
+    installed.commit({FILE: checkpoint(OURS)})
+    shown = installed.git("diff", "HEAD~1", "HEAD")
+    assert "# not summarised" in shown
+    assert "\n+" in shown

@@ -32,21 +32,22 @@ class Content(NamedTuple):
 class Contents:
     """The blobs that one command needs. `folder` is temporary, and the caller's."""
 
-    def __init__(self, repository: Repository, folder: str) -> None:
-        """Nothing is copied yet."""
+    def __init__(self, repository: Repository, folder: str, *, fetching: bool = True) -> None:
+        """Nothing is copied yet. Without `fetching`, LFS objects that are not here stay there."""
         self.store = lfs_store(repository)
-        self._top = repository.top or repository.git_dir
-        self._folder = folder
+        self.top = repository.top or repository.git_dir
+        self._folder, self._fetching = folder, fetching
+        self._files: dict[str, str] = {}
         self._found: dict[str, Content] = {}
 
     def known(self, oid: str, path: str) -> None:
         """A file that has the content of a blob already."""
-        self._found.setdefault(oid, Content(path, None))
+        self._files.setdefault(oid, path)
 
     def check_room(self, oids: Iterable[str]) -> None:
         """Raise `InputError` when the blobs do not fit beside the repository."""
-        wanted = sorted(set(oids) - set(self._found))
-        needed = sum(object_sizes(wanted, self._top).values()) + SPARE
+        wanted = sorted(set(oids) - set(self._found) - set(self._files))
+        needed = sum(object_sizes(wanted, self.top).values()) + SPARE
         free = shutil.disk_usage(self._folder).free
         if needed > free:
             raise InputError(
@@ -57,8 +58,9 @@ class Contents:
     def __getitem__(self, oid: str) -> Content:
         """The content of a blob. Raises `InputError` for an LFS object that nobody has."""
         if oid not in self._found:
-            path = os.path.join(self._folder, oid)
-            save(oid, path, self._top)
+            path = self._files.get(oid) or os.path.join(self._folder, oid)
+            if oid not in self._files:
+                save(oid, path, self.top)
             self._found[oid] = self._followed(path)
         return self._found[oid]
 
@@ -67,12 +69,13 @@ class Contents:
             pointer = parse_pointer(file.read(LONGEST_POINTER + 1))
         if pointer is None:
             return Content(path, None)
-        if self.store.find(pointer) is None:
+        if self.store.find(pointer) is None and self._fetching:
             fetch(path)
         found = self.store.find(pointer)
         if found is None:
             oid = pointer.oid[:12]
-            raise InputError(f"the Git LFS object {oid} is not here, and git lfs cannot get it")
+            tried = ", and git lfs cannot get it" if self._fetching else "; git lfs pull gets it"
+            raise InputError(f"the Git LFS object {oid} is not here{tried}")
         return Content(found, pointer)
 
     def new(self, name: str) -> str:
@@ -91,5 +94,6 @@ class Contents:
 def lfs_store(repository: Repository) -> Store:
     """Where this repository keeps the objects of Git LFS."""
     setting = ("config", "--type=path", "--get", "lfs.storage")
-    storage = git(*setting, cwd=repository.git_dir, accept=(0, 1)).line
+    around = repository.top or repository.git_dir
+    storage = git(*setting, cwd=around, accept=(0, 1)).line
     return Store(repository.common_dir, storage or "lfs")
