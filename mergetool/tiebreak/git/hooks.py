@@ -1,8 +1,8 @@
 """Hooks: a few lines in the repository's folder of hooks, beside whatever is there already.
 
-A hook that is there is moved aside, run after tiebreak's, and put back by `uninstall`, byte for byte.
-Where hooks come from somewhere else (core.hooksPath: a hook manager, or all of a user's repositories)
-nothing is written, and the message says what to add there.
+A hook that is there is moved aside, run after tiebreak's, and put back by `uninstall`, byte for
+byte. Where hooks come from somewhere else (core.hooksPath: a hook manager, or all repositories of a
+user) nothing is written, and the message says what to add there.
 """
 
 from __future__ import annotations
