@@ -16,6 +16,7 @@ import pytest
 
 import tiebreak
 from conftest import Repo, have, register
+from models import ONE, TWO, sharded
 from tiebreak.git.install import driver_command, launcher_path
 from tiebreak.weights.lfs import Pointer, Store, parse_pointer
 from tiny import checkpoint, full, tensors
@@ -217,6 +218,24 @@ def test_conflict_under_lfs(lfs: Repo) -> None:
     assert_ours_in_conflict(lfs, done)
     ours = lfs.run("git", "cat-file", "blob", f":2:{FILE}").stdout
     assert parse_pointer(ours) is not None
+
+
+@pytest.mark.parametrize("moved", ["ours", "theirs"])
+def test_a_tensor_that_moved_to_another_shard(moved: str, installed: Repo) -> None:
+    """The conflict names the shard, and what merges both; and that does."""
+    a, b, c = full(1, 2), full(1, 3), full(1, 4)
+    away = sharded({ONE: {"a": a}, TWO: {"b": b, "c": c}})
+    changed = sharded({ONE: {"a": a, "b": full(2, 3)}, TWO: {"c": c}})
+    sides = (away, changed) if moved == "ours" else (changed, away)
+    installed.diverge(sharded({ONE: {"a": a, "b": b}, TWO: {"c": c}}), *sides)
+    done = installed.try_git("merge", "other")
+    assert done.returncode == 1
+    assert f"b ({moved} moved it to {TWO}, " in done.stderr.decode()
+    assert "; tiebreak solve merges the shards together)" in done.stderr.decode()
+    assert "moved" in installed.tiebreak("review").stdout.decode()
+    assert installed.tiebreak("solve").returncode == 0
+    assert same(read(installed, TWO), {"b": full(2, 3), "c": c})
+    assert installed.tiebreak("weights", "verify", ".").returncode == 0
 
 
 def test_added_by_both(installed: Repo) -> None:

@@ -53,6 +53,10 @@ def merge(request: Request, context: Context) -> int:
     base, ours, theirs = (_fetched(version, store) for version in found)
     output = f"{request.target}.result"
     outcome = _merge(request, context, (base, ours, theirs), output)
+    if outcome.conflicts:
+        from tiebreak.cli.moved import with_shards
+
+        outcome = outcome._replace(verdicts=with_shards(request, outcome.verdicts))
     if outcome.written and ours.pointer is not None:
         _write_pointer(output, store)
     if not drive.awaited(request):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
     from tiebreak.weights.checkpoint import Checkpoint
     from tiebreak.weights.methods.method import Method, Parameter
+    from tiebreak.weights.vocabulary.models import Tables
 
 
 def _list(ctx: click.Context, _parameter: click.Parameter, wanted: bool) -> None:  # noqa: FBT001  (click's callback)
@@ -36,6 +38,11 @@ def _list(ctx: click.Context, _parameter: click.Parameter, wanted: bool) -> None
 @click.option("-s", "--set", "others", multiple=True, metavar="NAME=VALUE", help="Any parameter.")
 @click.option("--threads", type=click.IntRange(min=1), metavar="N", help="Default: all processors.")
 @click.option(
+    "--vocabulary", type=click.Choice(["same", "union", "ignore"]), default="same",
+    help="Tokens that models added: refuse a clash, match rows by token, or do not look.",
+)  # fmt: skip
+@click.option("--resume", is_flag=True, help="Keep shards that are whole, and go on from them.")
+@click.option(
     "--methods", is_flag=True, is_eager=True, expose_value=False, callback=_list,
     help="List the methods and their parameters, and exit.",
 )  # fmt: skip
@@ -49,27 +56,80 @@ def command(  # noqa: PLR0913, PLR0917  (one for each option)
     scale: str | None,
     others: tuple[str, ...],
     threads: int | None,
+    resume: bool,  # noqa: FBT001  (click's)
+    vocabulary: str,
 ) -> None:
     """Merge the MODELs, whose common origin is BASE, into OUT.
 
     Files, folders, or REV:PATH. The first MODEL gives the shards, the order of the tensors, the
     metadata and the configuration files. The same inputs give the same bytes for any number of
-    threads.
+    threads. An interrupted merge leaves nothing, or with --resume the shards that are whole: the
+    same command goes on from them.
     """
     from tiebreak.cli.weights.sources import opened
     from tiebreak.weights.methods import check, method_named
-    from tiebreak.weights.whole import merge_models, write_models
+    from tiebreak.weights.whole import How, index_text, merge_models, write_models
 
     chosen = method_named(method)
     given = _given(chosen, weight, density, scale, others)
     parameters = check(chosen, given, len(models))
     with ExitStack() as stack:
         origin, *sides = (stack.enter_context(opened(name)) for name in (base, *models))
-        planned = merge_models(origin, sides, chosen, parameters, threads or 0)
-        meter = Meter(_size(sides[0]))
-        write_models(output, sides[0], planned, threads or 0, meter)
+        tables = _tables(vocabulary, origin, sides)
+        planned = merge_models(origin, sides, chosen, parameters, threads or 0, tables=tables)
+        meter = _Meter()
+        plan = _plan(chosen.name, vocabulary, parameters, (base, *models)) if resume else ""
+        texts = tables.texts | index_text(sides[0], planned) if tables is not None else {}
+        write_models(output, sides[0], planned, How(threads or 0, meter, plan, texts))
         planned.clear()
         meter.end(f"{output}: {len(sides[0])} tensors")
+
+
+def _tables(vocabulary: str, origin: Checkpoint, sides: Sequence[Checkpoint]) -> Tables | None:
+    """The tables with a row for each token, where they are put together by token."""
+    paths = [checkpoint.path for checkpoint in (origin, *sides)]
+    folders = all(os.path.isdir(path) for path in paths)
+    if vocabulary == "union" and not folders:
+        raise UsageError("--vocabulary union needs the tokenizers: name folders, not files")
+    if vocabulary == "ignore" or not folders:
+        return None
+    from tiebreak.weights.vocabulary.models import check_vocabularies, tables_of
+
+    if vocabulary == "union":
+        return tables_of(paths, origin, sides)
+    check_vocabularies(paths)
+    return None
+
+
+class _Meter:
+    """A `Meter` that begins when it is known how much there is to write."""
+
+    def __init__(self) -> None:
+        self._meter = Meter(0)
+
+    def __call__(self, total: int) -> Meter:
+        self._meter = Meter(total)
+        return self._meter
+
+    def end(self, what: str) -> None:
+        """All is done."""
+        self._meter.end(what)
+
+
+def _plan(
+    method: str, vocabulary: str, parameters: Mapping[str, object], inputs: Sequence[str]
+) -> str:
+    """A digest of everything that the result follows from."""
+    import json
+    from hashlib import blake2b
+
+    from tiebreak.cli.dispatch import version
+    from tiebreak.cli.weights.sources import identity
+
+    named = sorted(parameters.items())
+    everything = [version(), method, vocabulary, named, [identity(name) for name in inputs]]
+    text = json.dumps(everything, default=str)
+    return blake2b(text.encode("utf-8", "surrogateescape"), digest_size=20).hexdigest()
 
 
 def _given(
@@ -118,7 +178,3 @@ def _plain(value: object) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     return f"{value:g}" if isinstance(value, float) else f'"{value}"'
-
-
-def _size(checkpoint: Checkpoint) -> int:
-    return sum(checkpoint.info(name).nbytes for name in checkpoint.names)

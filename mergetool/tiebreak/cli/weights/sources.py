@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 from tiebreak.cli.weights.contents import lfs_store
 from tiebreak.errors import InputError
 from tiebreak.git.blobs import Blob, blob, save, tree
+from tiebreak.git.command import git
 from tiebreak.git.repository import find_repository
 from tiebreak.weights.checkpoint import is_index, open_checkpoint, read_index
 from tiebreak.weights.errors import CheckpointError, shown
@@ -46,6 +47,29 @@ def local(argument: str) -> Iterator[str]:
     else:
         msg = f"{shown(argument)}: there is no such file or folder; a commit's is REV:PATH"
         raise InputError(msg)
+
+
+def identity(argument: str) -> list[str]:
+    """What tells apart whether an argument names the same content as before.
+
+    Of a commit the object's name; of files where they are, how long, and when they were changed.
+    """
+    if not os.path.exists(argument):
+        folder = argument if blob(argument) is None else os.path.dirname(argument) or argument
+        return [git("rev-parse", "--verify", name).line for name in (argument, folder)]
+    files = [argument]
+    if os.path.isdir(argument):
+        files = [os.path.join(argument, name) for name in sorted(os.listdir(argument))]
+    elif is_index(_head(argument)):
+        shards = sorted(set(read_index(argument).weight_map.values()))
+        files += [os.path.join(os.path.dirname(argument), name) for name in shards]
+    found = [(os.path.realpath(file), os.stat(file)) for file in files if os.path.isfile(file)]
+    return [f"{path} {about.st_size} {about.st_mtime_ns}" for path, about in found]
+
+
+def _head(path: str) -> bytes:
+    with open(path, "rb") as file:
+        return file.read(64)
 
 
 @contextmanager

@@ -61,10 +61,20 @@ def block(union: Union, tensors: Sequence[Tensor]) -> list[Rows]:
 
 def stacked(union: Union, block: Copy | Blend, models: Sequence[Tensor]) -> Stack:
     """The whole table. Raises `VocabularyError` where two models have other rows for one token."""
-    first = models[0]
-    rows = max(first.info.shape[0], union.end)
+    first, below = models[0], rows_below(union, models)
+    shape = (union.first + sum(piece.tensor.info.shape[0] for piece in below), *_width(first))
+    return Stack(first.name, first.info.dtype, shape, (block, *below))
+
+
+def _width(tensor: Tensor) -> tuple[int, ...]:
+    return tensor.info.shape[1:]
+
+
+def rows_below(union: Union, models: Sequence[Tensor]) -> list[Copy]:
+    """The rows after the block, each from the model that has its token."""
+    rows = max(models[0].info.shape[0], union.end)
     places = dict(_places(union, models))
-    pieces: list[Copy | Blend] = [block]
+    pieces: list[Copy] = []
     number = union.first
     while number < rows:
         model, row = places.get(number) or _padding(number, models)
@@ -77,7 +87,7 @@ def stacked(union: Union, block: Copy | Blend, models: Sequence[Tensor]) -> Stac
         source = models[model]
         pieces.append(Copy(Rows(source.checkpoint, source.name, row, row + count)))
         number += count
-    return Stack(first.name, first.info.dtype, (rows, *first.info.shape[1:]), tuple(pieces))
+    return pieces
 
 
 def _padding(number: int, models: Sequence[Tensor]) -> tuple[int, int]:
