@@ -59,7 +59,7 @@ def test_two_tokens_with_one_id_are_not_committed(hooked: Repo) -> None:
     said = done.stderr.decode()
     assert "tiebreak: m/added_tokens.json: id 4 stands for '!first' and '~last'" in said
     assert (hooked.path / ".git/MERGE_HEAD").exists()
-    assert not list((hooked.path / ".git/tiebreak").glob("verify-*"))
+    assert not list((hooked.path / ".git/tiebreak/scratch").glob("*"))
     hooked.write({"m/added_tokens.json": added("!first")})
     hooked.git("add", "-A")
     hooked.git("commit", "-q", "--no-edit")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -65,7 +66,7 @@ def state(repo: Repo) -> tuple[str, dict[str, bytes]]:
 
 def assert_no_litter(repo: Repo) -> None:
     assert not repo.litter()
-    assert not list((repo.path / ".git/tiebreak").glob("solve-*"))
+    assert not list((repo.path / ".git/tiebreak/scratch").glob("*"))
     assert not list((repo.path / ".git/lfs").glob("tmp/*"))
 
 
@@ -213,6 +214,63 @@ def test_each_tensor_is_named_in_the_journal(kind: Repo) -> None:
     for decision in entry["decisions"]:
         assert len(decision["chosen"]) == 16
         assert decision["chosen"] in shown
+
+
+def test_review_looks_for_what_was_written(kind: Repo) -> None:
+    stop(kind, *one(BASE, OURS, THEIRS))
+    solve(kind)
+    kind.git("commit", "-q", "--no-edit")
+    for arguments in (("--check",), ("--check", "HEAD"), ("--check", "HEAD", FILE)):
+        done = kind.tiebreak("review", *arguments)
+        assert (done.returncode, done.stdout) == (0, b"m.safetensors: 3 tensors as written\n")
+    kind.commit({FILE: checkpoint(RESULT | {"c": full(1, 2)})})
+    done = kind.tiebreak("review", "--check", "HEAD")
+    assert done.returncode == 1
+    assert done.stdout.decode().splitlines() == [
+        "m.safetensors: 2 tensors as written", "  c was changed since",
+    ]  # fmt: skip
+    assert kind.tiebreak("review", "--check", "HEAD~1").returncode == 0
+
+
+KILLS = {
+    "the merged file": ("tiebreak.weights.engine", "write_files"),
+    "the object": ("tiebreak.weights.lfs", "pointer_to"),
+    "the journal": ("tiebreak.journal", "_replace"),
+}
+
+
+@pytest.mark.parametrize("signal", ["SIGINT", "SIGKILL"])
+@pytest.mark.parametrize("name", KILLS)
+def test_stopped_while_it_writes(name: str, signal: str, kind: Repo) -> None:
+    """Nothing has changed in the work tree and the index; the next run removes what is left."""
+    module, function = KILLS[name]
+    stop(kind, *one(BASE, OURS, THEIRS))
+    before = state(kind)
+    code = f"""
+import os, signal, sys, {module} as module
+from tiebreak.cli import main
+real = module.{function}
+def stopping(*args, **kwargs):
+    done = real(*args, **kwargs)
+    os.kill(os.getpid(), signal.{signal})
+    return done
+module.{function} = stopping
+sys.exit(main())
+"""
+    done = kind.run(sys.executable, "-P", "-c", code, "solve", check=False)
+    if name == "the object" and not (kind.path / ".git/lfs").is_dir():
+        assert done.returncode == 0  # there is none
+        return
+    assert done.returncode != 0
+    assert state(kind) == before
+    assert not kind.litter()
+    assert not list((kind.path / ".git/lfs").glob("tmp/*"))
+    if signal == "SIGINT":
+        assert done.returncode == 130
+        assert_no_litter(kind)
+    solve(kind)
+    assert_no_litter(kind)
+    assert_committed(kind, FILE)
 
 
 # Folders ------------------------------------------------------------------------------------------

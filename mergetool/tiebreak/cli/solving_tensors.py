@@ -9,7 +9,6 @@ bases), or where the folder is no checkpoint in one of them, each file is merged
 from __future__ import annotations
 
 import os
-import tempfile
 from collections import Counter
 from functools import partial
 from typing import TYPE_CHECKING, Final, NamedTuple
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from tiebreak.cli import meter
 from tiebreak.cli.limits import limited
 from tiebreak.cli.outcome import APPLIED, LEFT, RESOLVED, Outcome
+from tiebreak.cli.scratch import scratch
 from tiebreak.cli.tensor_entries import ABSENT
 from tiebreak.cli.tensor_entries import decisions as decisions_of
 from tiebreak.cli.weights.contents import Contents
@@ -82,10 +82,8 @@ def _in_time(
     work: Work, commits: Commits | None, folder: str, held: Sequence[Unmerged]
 ) -> list[Outcome]:
     seconds = settings.weights_timeout(work.governed.config)
-    scratch = os.path.join(work.repository.git_dir, "tiebreak")
-    os.makedirs(scratch, exist_ok=True)
     try:
-        with tempfile.TemporaryDirectory(prefix="solve-", dir=scratch) as temporary:
+        with scratch(work.repository.git_dir) as temporary:
             contents = Contents(work.repository, temporary)
             with limited(seconds):
                 return _solve(work, commits, folder, held, contents)

@@ -10,6 +10,7 @@ import os
 import shutil
 from typing import TYPE_CHECKING
 
+from tiebreak.cli.scratch import scratch
 from tiebreak.git.command import git
 from tiebreak.git.stages import (
     EXECUTABLE,
@@ -81,9 +82,8 @@ def put_back(entry: Entry, staged: Version | None, repository: Repository, top: 
     elif not unmerged(top, [f":(top,literal){entry.path}"]):
         unstage([Unmerged(entry.path, base, ours, theirs)], top)
     if entry.floor.digest:
-        scratch = os.path.join(repository.git_dir, "tiebreak")
-        os.makedirs(scratch, exist_ok=True)
-        write_blob_out(entry.path, entry.floor.digest, top, scratch)
+        with scratch(repository.git_dir) as folder:
+            write_blob_out(entry.path, entry.floor.digest, top, folder)
     elif os.path.lexists(os.path.join(top, entry.path)):
         os.unlink(os.path.join(top, entry.path))
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, NamedTuple
 
+from tiebreak.cli.scratch import scratch
 from tiebreak.cli.tensor_entries import ABSENT, Terms, tensor_entry
 from tiebreak.errors import InputError
 from tiebreak.git.stages import (
@@ -121,11 +122,11 @@ class Writer(NamedTuple):
         return entries
 
     def _write_out(self, changes: Sequence[Change], blobs: Mapping[str, str], top: str) -> None:
-        scratch = os.path.join(self.repository.git_dir, "tiebreak")
-        for change in changes:
-            path = change.state.path
-            if blobs[path]:
-                write_blob_out(path, blobs[path], top, scratch)
+        with scratch(self.repository.git_dir) as folder:
+            for change in changes:
+                path = change.state.path
+                if blobs[path]:
+                    write_blob_out(path, blobs[path], top, folder)
 
 
 def _blob(change: Change, store: Store, top: str) -> str:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
+from tiebreak.cli.scratch import scratch
 from tiebreak.cli.weights.contents import lfs_store
 from tiebreak.errors import InputError
 from tiebreak.git.blobs import Blob, blob, save, tree
@@ -126,7 +126,7 @@ def _temporary(argument: str, file: str = "") -> Iterator[str]:
     Errors speak of the argument, not of it.
     """
     repository = find_repository(argument if os.path.isdir(argument) else None)
-    with tempfile.TemporaryDirectory(prefix="tiebreak-", dir=repository.git_dir) as folder:
+    with scratch(repository.git_dir) as folder:
         try:
             yield folder
         except CheckpointError as error:

@@ -8,9 +8,9 @@ version that it was made from as well is nobody's news, and does not count.
 from __future__ import annotations
 
 import os
-import tempfile
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from tiebreak.cli.scratch import scratch
 from tiebreak.cli.weights.contents import Contents
 from tiebreak.errors import InputError
 from tiebreak.git.command import git
@@ -75,10 +75,8 @@ def _is_here(commit: str, top: str) -> bool:
 def look(repository: Repository, touched: Touched) -> list[Looked]:
     """Verify the folders that differ from the first origin."""
     top = repository.top or repository.git_dir
-    scratch = os.path.join(repository.git_dir, "tiebreak")
-    os.makedirs(scratch, exist_ok=True)
     found = []
-    with tempfile.TemporaryDirectory(prefix="verify-", dir=scratch) as temporary:
+    with scratch(repository.git_dir) as temporary:
         for number, folder in enumerate(_folders(touched, top)):
             view = _View(repository, os.path.join(temporary, str(number)), folder)
             found.append(view.look(touched))
@@ -100,10 +98,11 @@ def _folders(touched: Touched, top: str) -> list[str]:
 class _View:
     """One folder, in several versions."""
 
-    def __init__(self, repository: Repository, scratch: str, folder: str) -> None:
-        os.mkdir(scratch)
+    def __init__(self, repository: Repository, place: str, folder: str) -> None:
+        """`place` is where its folders go."""
+        os.mkdir(place)
         self._folder, self._top = folder, repository.top
-        self._contents = Contents(repository, scratch, fetching=False)
+        self._contents = Contents(repository, place, fetching=False)
         self._index: dict[str, str] = {}
         if self._top is not None:
             self._know_work_tree(self._top)
