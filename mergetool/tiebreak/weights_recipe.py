@@ -4,6 +4,7 @@
     method = "task_arithmetic"       # what to do with a tensor that both sides changed
     weight = 1.0                     # a parameter of the method
     metadata = "ours"                # who gets a text of the header that both sides changed
+    vocabulary = "union"             # tokens of both sides one after the other, by `solve`
 
     [[weights.tensors]]              # by the tensor's name, where * matches anything, also dots
     match = "*.norm.*"

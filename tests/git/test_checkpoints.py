@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,14 +16,13 @@ import numpy as np
 import pytest
 
 import tiebreak
-from conftest import Repo, have, register
+from conftest import GIT, Repo, have, register
 from models import ONE, TWO, sharded
 from tiebreak.git.install import driver_command, launcher_path
 from tiebreak.weights.lfs import Pointer, Store, parse_pointer
 from tiny import checkpoint, full, tensors
 
 if TYPE_CHECKING:
-    import subprocess
     from collections.abc import Callable
 
     from tiny import Array
@@ -614,6 +614,25 @@ def test_timeout_that_makes_no_sense(installed: Repo) -> None:
     assert_ours_in_conflict(installed, done)
     assert b"tiebreak.weightsTimeout: expected seconds" in done.stderr
     assert b"tiebreak.weightsTimeout: expected seconds" in installed.tiebreak("doctor").stdout
+
+
+def test_progress_on_a_terminal(broken: Callable[[str], None], installed: Repo) -> None:
+    """A line that is drawn again, and is gone at the end; nothing where nobody looks."""
+    broken("import tiebreak.cli.meter\ntiebreak.cli.meter.BAR = 0")
+    diverge(installed, BASE, OURS, THEIRS)
+    reading, writing = os.openpty()
+    with os.fdopen(writing, "wb") as terminal:
+        subprocess.run(
+            [GIT, "merge", "-q", "other"], cwd=installed.path, stderr=terminal, check=True,
+            env={**os.environ, "TERM": "xterm"},
+        )  # fmt: skip
+    shown = os.read(reading, 1 << 16).decode()
+    os.close(reading)
+    drawn = shown.split("\r\x1b[K")
+    assert drawn[1].startswith("tiebreak: m.safetensors: ")
+    assert " %  0.00 of 0.00 GB  " in drawn[1]
+    assert drawn[1].endswith(" s left")
+    assert drawn[-1].startswith("tiebreak: m.safetensors: 4 tensors merged")
 
 
 # Looking, review and undo -------------------------------------------------------------------------
