@@ -14,7 +14,7 @@ from tiebreak.cli import drive
 from tiebreak.cli.drive import RESOLVED, UNRESOLVED, say
 from tiebreak.conflict import Candidate, Judgement, Ranked, Resolution
 from tiebreak.merge import Merge
-from tiebreak.policy import COMMIT
+from tiebreak.policy import COMMIT, LEAVE
 
 if TYPE_CHECKING:
     from tiebreak.cli.drive import Context, Request
@@ -50,7 +50,7 @@ def merge(
     if has_markers(floor, request.marker_size):
         return None  # in conflict: what is proposed for it is checked where it is chosen
     reason = trouble(request.path, dict(zip(SIDES, texts, strict=True)), floor)
-    if reason is None:
+    if reason is None or how.policy.most == LEAVE:
         return RESOLVED
     say(request.path, f"merged by lines, and left unmerged for you to look at: {reason}")
     return UNRESOLVED

@@ -11,6 +11,11 @@ if TYPE_CHECKING:
     from types import FrameType
 
 
+def unlimited() -> None:
+    """End the limit within its body: what is written from now on is not to be left half done."""
+    signal.setitimer(signal.ITIMER_REAL, 0)
+
+
 @contextmanager
 def limited(seconds: float) -> Iterator[None]:
     """Raise `TimeoutError` in the body when it takes longer."""

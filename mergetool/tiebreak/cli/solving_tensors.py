@@ -26,7 +26,7 @@ from tiebreak.git import settings
 from tiebreak.git.command import git
 from tiebreak.git.commits import files_of, merging
 from tiebreak.git.install import CHECKPOINTS
-from tiebreak.git.stages import Unmerged, merged_mode, staged_in
+from tiebreak.git.stages import EXECUTABLE, REGULAR, Unmerged, merged_mode, staged_in
 from tiebreak.journal import Decision
 from tiebreak.policy import COMMIT
 from tiebreak.recipe_errors import NAME
@@ -230,6 +230,9 @@ class _Folder:
         self._trees = [files_of(commit, folder, work.top) for commit in commits]
         self._index = {c.path: c for c in staged_in(folder, work.top)}
         self._unmerged = {conflict.path for conflict in held}
+        modes = {f.mode for tree in self._trees for name, f in tree.items() if _is_part(name)}
+        if not modes <= {REGULAR, EXECUTABLE}:
+            raise _NotWhole  # links
         for conflict in held:
             name = os.path.basename(conflict.path)
             stages = (conflict.base, conflict.ours, conflict.theirs)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, NamedTuple
 
+from tiebreak.cli.limits import unlimited
 from tiebreak.cli.scratch import scratch
 from tiebreak.cli.tensor_entries import ABSENT, Terms, tensor_entry
 from tiebreak.errors import InputError
@@ -106,6 +107,7 @@ class Writer(NamedTuple):
     def write(self, changes: Sequence[Change], *, stage: bool) -> list[Entry]:
         """With `stage` the paths are merged then, else they stay as they were in the index."""
         top = self.repository.top or ""
+        unlimited()
         blobs = {change.state.path: _blob(change, self.store, top) for change in changes}
         changes = [c for c in changes if not c.state.holds(blobs[c.state.path])]
         entries = [_entry(change, blobs[change.state.path], top) for change in changes]

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from tiebreak.weights.verifying.folder import Finding
 
 _PARTS: Final = (CHECKPOINTS, ".json")
+_LISTING: Final = ("ls-tree", "-r", "--name-only", "-z")
 _NOTHING: Final = "0"  # what an object name consists of where there is no object
 
 
@@ -84,15 +85,17 @@ def look(repository: Repository, touched: Touched) -> list[Looked]:
 
 
 def _folders(touched: Touched, top: str) -> list[str]:
-    """Folders with a changed file of a checkpoint."""
+    """Folders of checkpoints with a changed file."""
     of = ("--cached",) if touched.result is None else ()
     result = () if touched.result is None else (touched.result,)
     if touched.origins:
         command = ("diff", *of, "--name-only", "-z", touched.origins[0], *result)
     else:
-        command = ("ls-tree", "-r", "--name-only", "-z", *result)
+        command = _LISTING + result
     changed = git(*command, cwd=top).paths
-    return sorted({os.path.dirname(path) for path in changed if path.endswith(_PARTS)})
+    listed = ("ls-files", "-z") if touched.result is None else _LISTING + result
+    known = {os.path.dirname(p) for p in git(*listed, cwd=top).paths if p.endswith(CHECKPOINTS)}
+    return sorted(known & {os.path.dirname(path) for path in changed if path.endswith(_PARTS)})
 
 
 class _View:
