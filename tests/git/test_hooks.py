@@ -10,14 +10,13 @@ import pytest
 from test_checkpoints import needs_lfs, with_lfs
 
 from conftest import Repo, register
-from models import INDEX, ONE, SINGLE, TWO, grown, model, sharded
+from models import INDEX, ONE, SINGLE, TWO, model, sharded
 from tiny import checkpoint, full
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 OLD = np.arange(8, dtype=np.float32).reshape(4, 2)
-PADDED = grown(OLD, 0, 0)
 KNOWN = {"<s>": 3}
 
 
@@ -31,24 +30,13 @@ def hooked(request: pytest.FixtureRequest, repo: Repo) -> Repo:
     return repo
 
 
-def added(*tokens: str) -> str:
-    """An `added_tokens.json` in which each token has a line with much around it."""
-    names = ["<s>", *(f"<{n}>" for n in range(20))]
-    known = {name: 100 + n for n, name in enumerate(names)}
-    return json.dumps(known | dict.fromkeys(tokens, 4), indent=1, sort_keys=True)
-
-
 def collide(repo: Repo) -> None:
-    """Both sides give the id 4 to a token of theirs; git merges the two lines without a word."""
-    base = model(PADDED, KNOWN)
-    for version in (base,):
-        del version["tokenizer.json"], version["tokenizer_config.json"]
-    base["added_tokens.json"] = added()
-    base["model.safetensors"] = checkpoint({"w": full(1, 2)})
+    """Each side gives the id 4 to a token of its own, in another file: no driver is asked."""
+    decoder = {"added_tokens_decoder": {"4": {"content": "<theirs>"}}}
     repo.diverge(
-        {f"m/{name}": content for name, content in base.items()},
-        {"m/added_tokens.json": added("!first")},
-        {"m/added_tokens.json": added("~last")},
+        {f"m/{SINGLE}": checkpoint({"w": full(1, 2)}), "m/added_tokens.json": "{}"},
+        {"m/added_tokens.json": '{"<ours>": 4}'},
+        {"m/tokenizer_config.json": json.dumps(decoder)},
     )
 
 
@@ -57,10 +45,10 @@ def test_two_tokens_with_one_id_are_not_committed(hooked: Repo) -> None:
     done = hooked.try_git("merge", "--no-edit", "other")
     assert done.returncode != 0
     said = done.stderr.decode()
-    assert "tiebreak: m/added_tokens.json: id 4 stands for '!first' and '~last'" in said
+    assert "tiebreak: m/tokenizer_config.json: id 4 stands for '<ours>' and '<theirs>'" in said
     assert (hooked.path / ".git/MERGE_HEAD").exists()
     assert not list((hooked.path / ".git/tiebreak/scratch").glob("*"))
-    hooked.write({"m/added_tokens.json": added("!first")})
+    hooked.write({"m/added_tokens.json": "{}"})
     hooked.git("add", "-A")
     hooked.git("commit", "-q", "--no-edit")
 
