@@ -229,16 +229,23 @@ class _Folder:
         self._work, self._folder, self._held, self._contents = work, folder, held, contents
         self._trees = [files_of(commit, folder, work.top) for commit in commits]
         self._index = {c.path: c for c in staged_in(folder, work.top)}
+        others = [c for c in self._index.values() if c.base is not None or c.theirs is not None]
+        held = [*held, *(c for c in others if c.path.endswith((CHECKPOINTS, INDEX_ENDING)))]
         self._unmerged = {conflict.path for conflict in held}
         modes = {f.mode for tree in self._trees for name, f in tree.items() if _is_part(name)}
         if not modes <= {REGULAR, EXECUTABLE}:
             raise _NotWhole  # links
-        for conflict in held:
-            name = os.path.basename(conflict.path)
-            stages = (conflict.base, conflict.ours, conflict.theirs)
-            for tree, version in zip(self._trees, stages, strict=True):
-                if (tree[name].oid if name in tree else None) != (version.oid if version else None):
-                    raise _NotWhole
+        if not all(map(self._is_of_commits, held)):
+            raise _NotWhole
+
+    def _is_of_commits(self, conflict: Unmerged) -> bool:
+        """Whether the stages are what the commits have under that name: not so after a rename."""
+        if conflict.base is None and (conflict.ours is None or conflict.theirs is None):
+            return False
+        name = os.path.basename(conflict.path)
+        known = [tree[name].oid if name in tree else None for tree in self._trees]
+        stages = (conflict.base, conflict.ours, conflict.theirs)
+        return known == [version.oid if version is not None else None for version in stages]
 
     def solve(self) -> list[Outcome]:
         """Merge and write. Raises `_NotWhole` where the whole is no checkpoint."""

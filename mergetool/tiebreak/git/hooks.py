@@ -13,7 +13,7 @@ from typing import Final
 
 from tiebreak.errors import InputError
 from tiebreak.git.command import git
-from tiebreak.git.install import for_shell
+from tiebreak.git.install import for_shell, launcher_path, run_path
 from tiebreak.git.repository import config
 
 HOOKS: Final = {"pre-merge-commit": "--merge", "pre-push": "--push"}
@@ -24,7 +24,7 @@ _ASIDE: Final = ".before-tiebreak"
 _CONTENT: Final = """#!/bin/sh
 {mark}
 before=$0{aside} hook={hook}
-if test -x "$hook"; then exec "$hook" {python} "$before" "$@"; fi
+if test -x "$hook"; then exec "$hook" {python} {program} "$before" "$@"; fi
 if test -x "$before"; then exec "$before" "$@"; fi
 """
 
@@ -104,8 +104,9 @@ def _folder() -> str:
 
 
 def _content(name: str) -> str:
-    hook, python = (for_shell(p) for p in (os.path.join(hooks_folder(), name), sys.executable))
-    return _CONTENT.format(mark=_MARK, aside=_ASIDE, hook=hook, python=python)
+    paths = (os.path.join(hooks_folder(), name), sys.executable, run_path(launcher_path()))
+    hook, python, program = map(for_shell, paths)
+    return _CONTENT.format(mark=_MARK, aside=_ASIDE, hook=hook, python=python, program=program)
 
 
 def _is_ours(file: str) -> bool:

@@ -50,7 +50,7 @@ _GUARDED: Final = (
 
 # `git diff` fails where a textconv does. Without ours, whatever changes a file still shows.
 _TEXTCONV: Final = (
-    't() {{ {python} -I {program} "$1" 2>/dev/null || '
+    't() {{ {python} -I {program} weights textconv "$1" 2>/dev/null || '
     "{{ echo '# not summarised: tiebreak doctor says why'; "
     'git hash-object --no-filters "$1"; }}; }}; t'
 )
@@ -84,8 +84,12 @@ def driver_command(launcher: str, python: str) -> str:
 
 def textconv_command(launcher: str, python: str) -> str:
     """The value of ``diff.tiebreak-weights.textconv``."""
-    program = os.path.join(os.path.dirname(launcher), "tiebreak-textconv.py")
-    return _TEXTCONV.format(python=for_shell(python), program=for_shell(program))
+    return _TEXTCONV.format(python=for_shell(python), program=for_shell(run_path(launcher)))
+
+
+def run_path(launcher: str) -> str:
+    """The program that runs the command line for git: it lies beside the launcher."""
+    return os.path.join(os.path.dirname(launcher), "tiebreak-run.py")
 
 
 def _quoted(path: str) -> str:

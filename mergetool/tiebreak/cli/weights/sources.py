@@ -55,8 +55,10 @@ def identity(argument: str) -> list[str]:
     Of a commit the object's name; of files where they are, how long, and when they were changed.
     """
     if not os.path.exists(argument):
-        folder = argument if blob(argument) is None else os.path.dirname(argument) or argument
-        return [git("rev-parse", "--verify", name).line for name in (argument, folder)]
+        revision, _, path = argument.partition(":")
+        folder = argument if blob(argument) is None else f"{revision}:{os.path.dirname(path)}"
+        asked = ("rev-parse", "--verify", "--end-of-options")
+        return [argument, *(git(*asked, name).line for name in (argument, folder))]
     files = [argument]
     if os.path.isdir(argument):
         files = [os.path.join(argument, name) for name in sorted(os.listdir(argument))]

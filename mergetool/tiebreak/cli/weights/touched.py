@@ -89,7 +89,7 @@ def _folders(touched: Touched, top: str) -> list[str]:
     of = ("--cached",) if touched.result is None else ()
     result = () if touched.result is None else (touched.result,)
     if touched.origins:
-        command = ("diff", *of, "--name-only", "-z", touched.origins[0], *result)
+        command = ("diff", *of, "--no-renames", "--name-only", "-z", touched.origins[0], *result)
     else:
         command = _LISTING + result
     changed = git(*command, cwd=top).paths

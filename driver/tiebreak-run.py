@@ -1,7 +1,7 @@
 # ruff: noqa: INP001, E402
-"""A checkpoint as text for `git diff`: `python -I tiebreak-textconv.py FILE` (gitattributes(5)).
+"""The command line for git and its hooks: `python -I tiebreak-run.py weights textconv FILE`.
 
-`-I` keeps the repository and PYTHONPATH out, as for the merge driver.
+`-I` keeps the repository and PYTHONPATH out, as for the merge driver (tiebreak-start.py).
 """
 
 from __future__ import annotations
@@ -16,6 +16,6 @@ for root in (os.path.dirname(os.path.dirname(here)), os.path.join(here, "..", "m
         sys.path.insert(0, root)
         break
 
-from tiebreak.cli.dispatch import run
+from tiebreak.cli import main
 
-sys.exit(run(["weights", "textconv", *sys.argv[1:]]))
+sys.exit(main())
