@@ -326,6 +326,30 @@ def test_resharded_by_one_side(side: str, kind: Repo) -> None:
     assert state(kind) == before
 
 
+def test_an_index_in_conflict_alone(kind: Repo) -> None:
+    """Each shard was changed by one side; the totals are in conflict, and follow from all shards."""
+    ours = sharded({ONE: {"a": A, "b": B, "x": full(1, 2)}, TWO: {"c": C}})
+    theirs = sharded({ONE: {"a": A, "b": B}, TWO: {"c": C, "y": full(1, 5)}})
+    stop(kind, SHARDED, ours, theirs, recipe="")
+    assert kind.unmerged() == [INDEX]
+    before = state(kind)
+    assert solve(kind).startswith(f"resolved  {INDEX}")
+    both = sharded({ONE: {"a": A, "b": B, "x": full(1, 2)}, TWO: {"c": C, "y": full(1, 5)}})
+    assert kind.read(INDEX).decode() == both[INDEX]
+    assert_coherent(kind)
+    assert kind.tiebreak("undo", "--all").returncode == 0
+    assert state(kind) == before
+
+
+def test_an_index_that_was_edited_is_not_overwritten(kind: Repo) -> None:
+    ours = sharded({ONE: {"a": A, "b": B, "x": full(1, 2)}, TWO: {"c": C}})
+    theirs = sharded({ONE: {"a": A, "b": B}, TWO: {"c": C, "y": full(1, 5)}})
+    stop(kind, SHARDED, ours, theirs, recipe="")
+    kind.write({INDEX: "{}"})
+    assert "edited since the merge" in solve(kind, status=1)
+    assert kind.read(INDEX) == b"{}"
+
+
 OLD = np.arange(8, dtype=np.float32).reshape(4, 2)
 KNOWN = {"<s>": 3}
 MODELS = (

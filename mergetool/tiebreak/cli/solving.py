@@ -105,7 +105,7 @@ def _checkpoints(
     conflicts: Sequence[Unmerged], repository: Repository, journal: Journal, *, dry_run: bool
 ) -> list[Outcome]:
     """What became of the conflicts that are in checkpoints, and of files that go with them."""
-    if not any(conflict.path.endswith(CHECKPOINTS) for conflict in conflicts):
+    if not any(c.path.endswith((CHECKPOINTS, f"{CHECKPOINTS}.index.json")) for c in conflicts):
         return []
     from tiebreak.cli.solving_tensors import Work, solve_checkpoints
 

@@ -73,8 +73,7 @@ def solve_checkpoints(work: Work, conflicts: Sequence[Unmerged]) -> list[Outcome
     commits = merging(work.repository.git_dir, work.top)
     found: list[Outcome] = []
     for folder, held in by_folder.items():
-        if any(conflict.path.endswith(CHECKPOINTS) for conflict in held):
-            found += _in_time(work, commits, folder, held)
+        found += _in_time(work, commits, folder, held)
     return found
 
 

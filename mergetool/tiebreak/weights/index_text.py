@@ -24,7 +24,10 @@ def merge_index(base: bytes, ours: bytes, theirs: bytes) -> bytes | None:
     if first is None or second is None or third is None:
         return None
     plain = [_without_total(index) for index in (first, second, third)]
-    merged = merge_json(plain[0], plain[1], plain[2])
+    try:
+        merged = merge_json(plain[0], plain[1], plain[2])
+    except RecursionError:
+        return None
     total = _total(first, second, third)
     if merged.conflicts or total is None:
         return None

@@ -11,7 +11,7 @@ from tiebreak.policy import ACTIONS, LEAVE
 from tiebreak.weights import conflict as kinds
 from tiebreak.weights.conflict import Blend, Copy, TensorConflict
 from tiebreak.weights.file import Verdict, decided
-from tiebreak.weights.settings_files import ABSENT, dump, merge_json
+from tiebreak.weights.settings_files import ABSENT, MergedJson, dump, merge_json
 from tiebreak.weights.threeway import BOTH, NOBODY, OURS, THEIRS, is_token_table, tensor_of
 from tiebreak.weights.verifying.folder import Folder
 from tiebreak.weights.verifying.vocabulary import row_count
@@ -170,17 +170,24 @@ def _with_files(
         ]
         if all(version is ABSENT for version in held):
             continue
-        base, ours, theirs = (
-            _without_size(name, _renumbered(name, version, moved))
-            for version, moved in zip(held, ({}, *union.moved), strict=True)
-        )
-        merged = merge_json(base, ours, theirs)
+        merged = _merged(name, held, union)
         verdicts += [
             Verdict(f"{name}.{where}", "", LEAVE, None, why, kinds.METADATA)
             for where, why in merged.conflicts
         ]
         contents[name] = _content(name, merged.value, held[1], folders[1], rows)
     return Joined(verdicts, contents)
+
+
+def _merged(name: str, held: Sequence[Any], union: Union) -> MergedJson:
+    try:
+        base, ours, theirs = (
+            _without_size(name, _renumbered(name, version, moved))
+            for version, moved in zip(held, ({}, *union.moved), strict=True)
+        )
+        return merge_json(base, ours, theirs)
+    except RecursionError:
+        return MergedJson(held[1], (("the whole", "nested too deeply"),))
 
 
 def _renumbered(name: str, content: Any, moved: Mapping[int, int]) -> Any:
