@@ -327,7 +327,7 @@ def test_resharded_by_one_side(side: str, kind: Repo) -> None:
 
 
 def test_an_index_in_conflict_alone(kind: Repo) -> None:
-    """Each shard was changed by one side; the totals are in conflict, and follow from all shards."""
+    """Each shard was changed by one side; the totals conflict, and follow from the shards."""
     ours = sharded({ONE: {"a": A, "b": B, "x": full(1, 2)}, TWO: {"c": C}})
     theirs = sharded({ONE: {"a": A, "b": B}, TWO: {"c": C, "y": full(1, 5)}})
     stop(kind, SHARDED, ours, theirs, recipe="")
