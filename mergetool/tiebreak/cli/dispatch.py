@@ -62,11 +62,12 @@ class Commands(click.Group):
 
 def _show_version(ctx: click.Context, _parameter: click.Parameter, wanted: bool) -> None:  # noqa: FBT001  (click's callback)
     if wanted:
-        click.echo(f"tiebreak {_version()}")
+        click.echo(f"tiebreak {version()}")
         ctx.exit()
 
 
-def _version() -> str:
+def version() -> str:
+    """The installed version."""
     from importlib.metadata import PackageNotFoundError, version
 
     try:
@@ -146,7 +147,7 @@ def _log(error: Exception) -> str:
 
 ### Where
 
-tiebreak {_version()}, {git_says}, Python {platform.python_version()}, {platform.platform()}
+tiebreak {version()}, {git_says}, Python {platform.python_version()}, {platform.platform()}
 """
     with tempfile.NamedTemporaryFile(
         "wb", prefix="tiebreak-bug-", suffix=".md", delete=False

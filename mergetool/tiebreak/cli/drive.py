@@ -33,6 +33,14 @@ NO_CHECKPOINT: Final = 122  # no version is one, or none is to be merged as one:
 MEMORY: Final = 2 << 30  # bytes of address space; what needs more gets git's text merge
 
 _POINTER: Final = b"version https://git-lfs.github.com/spec/v1\n"
+_MODEL_FILES: Final = (  # driver/tiebreak-driver asks about them where lines merge, too
+    ".safetensors.index.json",
+    "added_tokens.json",
+    "adapter_config.json",
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "vocab.json",
+)
 _CONFIG: Final = rf"{settings.KEYS}|^alias\.|^lfs\.storage$|^extensions\.objectformat$"
 
 
@@ -112,12 +120,18 @@ def _merge(request: Request, context: Context) -> int:
     base, ours, theirs = map(_read, (request.base, request.ours, request.theirs))
     if ours.startswith(_POINTER):
         return _keep_pointer(request, ours)
+    if request.path.endswith(_MODEL_FILES):
+        from tiebreak.cli import drive_model_files
+
+        done = drive_model_files.merge(request, context, (base, ours, theirs), how)
+        if done is not None:
+            return done
     outcome = merge_text(request.path, base, ours, theirs, how)
     resolved = outcome.resolved
     status = UNRESOLVED if outcome.unmerged else RESOLVED
     if not resolved and status == UNRESOLVED and outcome.text == _read(request.target):
         return UNRESOLVED  # else `git merge` would have cut the conflict otherwise than merge-file
-    _stage(request, outcome.text)
+    stage(request, outcome.text)
     if not awaited(request):
         withdraw(request)
         return UNRESOLVED
@@ -131,7 +145,7 @@ def _merge(request: Request, context: Context) -> int:
 
 def _keep_pointer(request: Request, ours: bytes) -> int:
     """Ours, as of any file that is not text: markers in a pointer of Git LFS break the checkout."""
-    _stage(request, ours)
+    stage(request, ours)
     os.replace(f"{request.target}.result", request.target)
     say(request.path, "both sides changed a file of Git LFS; ours is kept")
     return UNRESOLVED
@@ -169,7 +183,7 @@ def favor(context: Context) -> str | None:
     return settings.favor(context.config) or context.call.favor or saved
 
 
-def _stage(request: Request, text: bytes) -> None:
+def stage(request: Request, text: bytes) -> None:
     """Write the result beside the target, all of it or not at all."""
     with open(f"{request.target}.result", "wb") as file:
         file.write(text)
@@ -218,8 +232,12 @@ def _summary(resolved: int, outcome: TextMerge) -> str:
 
 def say(path: str, line: str) -> None:
     """One line on standard error. Never on standard output: `git merge-tree` prints there."""
-    shown = path if path.isprintable() else ascii(path)
-    os.write(2, os.fsencode(f"tiebreak: {shown}: {line}\n"))
+    os.write(2, os.fsencode(f"tiebreak: {shown(path)}: {line}\n"))
+
+
+def shown(path: str) -> str:
+    """A path that cannot write on the screen."""
+    return path if path.isprintable() else ascii(path)
 
 
 def _read(name: str) -> bytes:

@@ -110,7 +110,9 @@ def _run(options: Options) -> int:
     if options.resolve or options.as_json:
         from tiebreak.text.file import merge_text
 
-        settings = settings._replace(policy=_policy(options.path or options.files[0]), judge=_judge())
+        settings = settings._replace(
+            policy=_policy(options.path or options.files[0]), judge=_judge()
+        )
         merge = merge_text(options.path or options.files[0], texts[1], texts[0], texts[2], settings)
         status = max(merge.conflicts, int(merge.unmerged))
         text = _json(merge, options) if options.as_json else merge.text
