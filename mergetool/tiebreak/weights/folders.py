@@ -92,20 +92,37 @@ def merge_folders(
         unmerged = any(verdict.action != COMMIT for verdict in changed)
         if output is None:
             return FolderMerge(changed, len(ours), written=False, unmerged=unmerged)
-        values = kept(joined.verdicts)
-        shards = shards_of(versions, values)
-        files = _write(output, _plan_shards(versions, shards, values, texts.values), meter)
-        files |= _texts(output, joined.files | index.files)
-        files |= dict.fromkeys(_gone(versions, files))
+        settled = _Settled(versions, joined.verdicts, joined.files | index.files, texts.values)
+        files, shards = _write_all(settled, output, meter)
         trouble = _trouble(folders, files, whole=bool(joined.files))
         if trouble:
             refused = Verdict("the files together", "", LEAVE, None, trouble, COHERENCE)
             return FolderMerge((*changed, refused), len(ours), written=False, unmerged=True)
-        places = {name: shard for shard, names in shards.items() for name in names}
-        digests = _digests(files, places, [verdict.name for verdict in changed])
-        return FolderMerge(
-            changed, len(places), True, unmerged, files, places, digests  # noqa: FBT003
-        )  # fmt: skip
+        digests = _digests(files, shards, [verdict.name for verdict in changed])
+        count = len(shards)
+        return FolderMerge(changed, count, True, unmerged, files, shards, digests)  # noqa: FBT003
+
+
+class _Settled(NamedTuple):
+    """A merge in which nothing is left open: the tensors, the other files, texts of the header."""
+
+    versions: Versions
+    verdicts: Sequence[Verdict]
+    texts: Mapping[str, bytes | None]
+    metadata: Mapping[str, str] | None
+
+
+def _write_all(
+    settled: _Settled, output: str, meter: Meter | None
+) -> tuple[dict[str, str | None], dict[str, str]]:
+    """Write the result; gives its files, and for each tensor the file that it is in."""
+    values = kept(settled.verdicts)
+    shards = shards_of(settled.versions, values)
+    planned = _plan_shards(settled.versions, shards, values, settled.metadata)
+    files = _write(output, planned, meter)
+    files |= _texts(output, settled.texts)
+    files |= dict.fromkeys(_gone(settled.versions, files))
+    return files, {name: shard for shard, names in shards.items() for name in names}
 
 
 class _Shard(NamedTuple):
