@@ -26,13 +26,20 @@ ACTIONS: Final = (LEAVE, SUGGEST, APPLY, COMMIT)  # from the most careful to the
 class Policy(NamedTuple):
     """Thresholds on the lower bound, and the most that may be done at all.
 
-    `most` caps every action; `provable` is what a provable candidate may do at most.
+    `most` caps every action; `provable` is what a provable candidate may do at most. `trust` names
+    strata (``structure`` is all of ``structure/...``) that may commit without measured precision:
+    only a user's own configuration can say so.
     """
 
     commit: float = 0.98
     apply: float = 0.95
     most: str = COMMIT
     provable: str = COMMIT
+    trust: tuple[str, ...] = ()
+
+    def trusts(self, stratum: str) -> bool:
+        """Whether the user trusts a stratum whatever was measured."""
+        return any(f"{stratum}/".startswith(f"{trusted}/") for trusted in self.trust)
 
     def action(self, judgement: Judgement) -> str:
         """What to do with a conflict whose best candidate has this judgement."""
@@ -52,4 +59,5 @@ class Policy(NamedTuple):
             apply=max(self.apply, other.apply),
             most=min(self.most, other.most, key=ACTIONS.index),
             provable=min(self.provable, other.provable, key=ACTIONS.index),
+            trust=tuple(stratum for stratum in self.trust if stratum in other.trust),
         )

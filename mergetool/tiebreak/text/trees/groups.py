@@ -1,0 +1,124 @@
+"""Which siblings have no order among themselves, and by what name each is known.
+
+From the language's data: the items of a set (`Commutative`), the entries of a mapping and the
+members of a type (`Keyed`), imports. What is in none of these is ordered.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING, Final
+
+from tiebreak.record import NamedTuple
+from tiebreak.text.lists import find_list, meets
+from tiebreak.text.lists import items_of as listed
+from tiebreak.text.structure import follow, words
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tree_sitter import Node
+
+    from tiebreak.text.language import Commutative, Keyed, Language
+    from tiebreak.text.trees.items import Item, Items
+
+IMPORTS: Final = "imports"
+SETS: Final = "sets"
+ENTRIES: Final = "entries"
+MEMBERS: Final = "members"
+
+
+class Groups:
+    """A language's rules, by the kind of the parent."""
+
+    def __init__(self, language: Language) -> None:
+        self.language = language
+        self.attached = frozenset(k for d in language.definitions for k in d.qualifiers)
+        self.comments = frozenset(language.comments)
+        self._imports = frozenset(language.imports.statements) if not language.imports.order else ()
+        self._sets: dict[str, list[Commutative]] = {}
+        self._keyed: dict[str, list[Keyed]] = {}
+        for rule in language.commutative:
+            self._sets.setdefault(rule.parent, []).append(rule)
+        for keyed in language.keyed:
+            for parent in keyed.parents:
+                self._keyed.setdefault(parent, []).append(keyed)
+
+    def name(self, items: Items, parent: Node) -> None:
+        """Give every item of a node its group and name, where the data has them."""
+        source = items.source
+        sets = [rule for rule in self._sets.get(items.kind, ()) if meets(rule, parent, source)]
+        keyed = self._keyed.get(items.kind, ())
+        for item in items.items:
+            if item.kind in self._imports:
+                item.group, item.name = IMPORTS, self._import(item)
+                continue
+            for rule in keyed:
+                if item.kind in rule.entries:
+                    self._entry(item, rule)
+                    break
+            else:
+                if any(item.kind in r.items and r.field in ("", item.field) for r in sets):
+                    item.group, item.name = SETS, words(source[item.core : item.end])
+        _tell_apart(items.items, self.language)
+
+    def _entry(self, item: Item, rule: Keyed) -> None:
+        found = follow(item.node, rule.key)
+        if found:
+            parts = (item.source[n.start_byte : n.end_byte].strip(b"\"' \t\r\n") for n in found)
+            item.name = b" ".join(parts)
+            item.group = MEMBERS if rule.members else ENTRIES
+
+    def _import(self, item: Item) -> bytes:
+        """An import without the names of its list."""
+        node, source = item.node, item.source
+        text = source[item.core : item.end]
+        found = find_list(node, self.language.commutative)
+        names = list(listed(*found)) if found else []
+        if names:
+            head = source[item.core : names[0].start_byte] + source[names[-1].end_byte : item.end]
+            text = head.translate(None, b",(){}")
+        return words(text.replace(b"'", b'"').rstrip(b"; \t\r\n"))
+
+
+def _tell_apart(items: Sequence[Item], language: Language) -> None:
+    """Overloads get their signature into their name; what then is there twice has no name."""
+    for again in (False, True):
+        seen: dict[tuple[str, bytes], list[Item]] = {}
+        for item in items:
+            if item.name is not None:
+                seen.setdefault((item.group, item.name), []).append(item)
+        for (group, _), twins in seen.items():
+            if len(twins) > 1:
+                for item in twins:
+                    full = None if again else _full_name(item, group, language)
+                    item.name = full
+
+
+def _full_name(item: Item, group: str, language: Language) -> bytes:
+    if group == IMPORTS:
+        return words(item.source[item.core : item.end])
+    node = item.node
+    rules = [d for d in language.definitions if node.type in d.nodes]
+    parts = [item.name or b""]
+    for rule in rules:
+        for field in rule.signature:
+            found = node.child_by_field_name(field)
+            parts.append(words(item.source[found.start_byte : found.end_byte]) if found else b"")
+        if rule.head:
+            name = follow(node, rule.name)
+            parts.append(words(item.source[item.core : name[0].start_byte]) if name else b"")
+    return b" ".join(parts)
+
+
+@lru_cache(maxsize=4)
+def groups_of(language: Language) -> Groups:
+    """The rules of a language; one merge asks for them many times."""
+    return Groups(language)
+
+
+class Key(NamedTuple):
+    """What two items of one name share."""
+
+    group: str
+    name: bytes

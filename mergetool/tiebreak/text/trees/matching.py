@@ -1,0 +1,159 @@
+"""Which items of one side are which items of another.
+
+Equal content first, in order (a longest common subsequence); then equal names, wherever they are;
+then the only child in a field (a function's body); then, between two matched neighbours, children
+of one kind that share most of their words; last, equal content that was moved.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Final
+
+from tiebreak.text.diff import diff
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from tiebreak.text.trees.items import Item
+
+ALIKE: Final = 0.5  # of the words of both together, for two items to be versions of one
+MOST_PAIRS: Final = 900  # between two neighbours; beyond, what is alike is not looked for
+MOVED: Final = 6  # words of what is found again at another place
+
+Match = list[int | None]  # for each item of the side, its partner's place in base
+
+
+def match(base: Sequence[Item], side: Sequence[Item]) -> Match:
+    """The base item of each of the side's items, None for what the side added."""
+    matching = _Matching(base, side)
+    matching.equal()
+    matching.named()
+    matching.only_in_field()
+    matching.alike()
+    matching.moved()
+    return matching.partner
+
+
+class _Matching:
+    __slots__ = ("base", "partner", "side", "taken")
+
+    def __init__(self, base: Sequence[Item], side: Sequence[Item]) -> None:
+        self.base = base
+        self.side = side
+        self.partner: Match = [None] * len(side)
+        self.taken = [False] * len(base)
+
+    def _pair(self, b: int, s: int) -> None:
+        self.partner[s], self.taken[b] = b, True
+
+    def equal(self) -> None:
+        """Items with the same words, in order. Those with a name must not meet another's."""
+        base, side = self.base, self.side
+        first, most = 0, min(len(base), len(side))
+        while first < most and base[first].same(side[first]):
+            self._pair(first, first)
+            first += 1
+        last = 0
+        while last < most - first and base[-1 - last].same(side[-1 - last]):
+            self._pair(len(base) - 1 - last, len(side) - 1 - last)
+            last += 1
+        olds = [(i.kind, i.words) for i in base[first : len(base) - last]]
+        news = [(i.kind, i.words) for i in side[first : len(side) - last]]
+        if not olds or not news:
+            return
+        b = s = 0
+        for change in [*diff(olds, news), None]:
+            stop = change.a_start if change else len(olds)
+            while b < stop:
+                self._pair(first + b, first + s)
+                b, s = b + 1, s + 1
+            if change:
+                b, s = change.a_end, change.b_end
+
+    def _open(self) -> tuple[list[int], list[int]]:
+        olds = [i for i, taken in enumerate(self.taken) if not taken]
+        return olds, [i for i, partner in enumerate(self.partner) if partner is None]
+
+    def named(self) -> None:
+        """Items of one name; names are unique among siblings."""
+        olds, news = self._open()
+        names = {(self.base[i].group, self.base[i].name): i for i in olds if self.base[i].name}
+        for s in news:
+            item = self.side[s]
+            b = names.get((item.group, item.name)) if item.name else None
+            if b is not None and not self.taken[b]:
+                self._pair(b, s)
+
+    def only_in_field(self) -> None:
+        """The one child in a field, whatever has become of it."""
+        olds, news = self._open()
+        before = Counter(item.field for item in self.base)
+        after = Counter(item.field for item in self.side)
+        fields = {self.base[i].field: i for i in olds}
+        for s in news:
+            field = self.side[s].field
+            if field and before[field] == after[field] == 1 and field in fields:
+                self._pair(fields[field], s)
+
+    def alike(self) -> None:
+        """Between matched neighbours, in order, what shares most words."""
+        for olds, news in list(self._gaps()):
+            if len(olds) * len(news) > MOST_PAIRS:
+                continue
+            pairs = sorted(
+                (
+                    (-share, b, s)
+                    for b in olds
+                    for s in news
+                    if (share := self._share(b, s)) >= ALIKE
+                ),
+            )
+            chosen: list[tuple[int, int]] = []
+            for _, b, s in pairs:
+                if all((b < x) == (s < y) and b != x and s != y for x, y in chosen):
+                    chosen.append((b, s))
+            if not chosen and len(olds) == len(news) == 1 and self._comparable(olds[0], news[0]):
+                chosen = [(olds[0], news[0])]
+            for b, s in chosen:
+                self._pair(b, s)
+
+    def _comparable(self, b: int, s: int) -> bool:
+        """Whether one item may have taken the place of another: of its kind, and of its name."""
+        old, new = self.base[b], self.side[s]
+        return old.kind == new.kind and (old.name == new.name or not (old.name and new.name))
+
+    def _share(self, b: int, s: int) -> float:
+        old, new = self.base[b], self.side[s]
+        if not self._comparable(b, s) or not old.node.is_named:
+            return 0.0
+        x, y = Counter(old.words.split()), Counter(new.words.split())
+        return 2 * sum((x & y).values()) / (sum(x.values()) + sum(y.values()))
+
+    def _gaps(self) -> Iterator[tuple[list[int], list[int]]]:
+        """The unmatched items between two neighbours that are matched to neighbours."""
+        b = 0
+        news: list[int] = []
+        for s, partner in enumerate([*self.partner, len(self.base)]):
+            if partner is None:
+                news.append(s)
+                continue
+            if partner >= b:
+                olds = [i for i in range(b, partner) if not self.taken[i]]
+                if olds and news:
+                    yield olds, news
+                b = partner + 1
+            news = []
+
+    def moved(self) -> None:
+        """What is there once on both sides, word for word, at another place."""
+        olds, news = self._open()
+        if not olds or not news:
+            return
+        there = Counter(self.base[i].words for i in olds)
+        here = Counter(self.side[i].words for i in news)
+        places = {self.base[i].words: i for i in olds}
+        for s in news:
+            text = self.side[s].words
+            if there[text] == here[text] == 1 and text.count(b" ") >= MOVED:
+                self._pair(places[text], s)

@@ -1,0 +1,468 @@
+"""The order of merged items, and the text between them.
+
+One side's order rules: that of the side that reordered, else ours. What the other side added comes
+behind the item that it follows there. Where both sides added at one place, the additions are put
+one behind the other if none of them has an order (`groups`); in a sorted list, where they belong.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import TYPE_CHECKING, Final
+
+from tiebreak.merge import Merge
+from tiebreak.record import NamedTuple
+from tiebreak.text.trees.groups import ENTRIES, IMPORTS, MEMBERS, SETS
+from tiebreak.text.trees.matching import match
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from tiebreak.text.trees.items import Item, Items
+    from tiebreak.text.trees.merging import Merger
+
+BASE, OURS, THEIRS = 0, 1, 2
+SURE: Final = 3  # items in order that show that a list is kept sorted
+
+
+class Clash(NamedTuple):
+    """A stretch that stays in conflict."""
+
+    base: bytes
+    ours: bytes
+    theirs: bytes
+
+
+class Conflicted(Exception):  # noqa: N818  (a value that ends a computation)
+    """These items cannot be put in one order: their parent is in conflict as a whole."""
+
+
+class Slot:
+    """One item through the three versions."""
+
+    __slots__ = ("id", "versions")
+
+    def __init__(self, number: int) -> None:
+        self.id = number
+        self.versions: list[Item | None] = [None, None, None]
+
+    @property
+    def base(self) -> Item | None:
+        return self.versions[BASE]
+
+    @property
+    def any(self) -> Item:
+        """A version of it: ours, else theirs, else base's."""
+        return next(v for v in (self.versions[i] for i in (OURS, THEIRS, BASE)) if v is not None)
+
+    @property
+    def added(self) -> bool:
+        return self.versions[BASE] is None
+
+
+class Knot(NamedTuple):
+    """Additions of both sides at one place, in conflict: they take the place of one item."""
+
+    base: list[Slot]
+    ours: list[Slot]
+    theirs: list[Slot]
+
+
+Place = Slot | Knot
+Parts = list["bytes | Clash"]
+
+
+class Sequencing:
+    """Merges the items of one node."""
+
+    def __init__(self, merger: Merger, sides: tuple[Items, Items, Items], depth: int) -> None:
+        self.merger = merger
+        self.sides = sides
+        self.depth = depth
+        self.slots: list[Slot] = []
+        self.rows: list[list[Slot]] = [[], [], []]  # per side its slots, in order
+
+    def run(self) -> Parts:
+        """The merged node."""
+        self._assign()
+        self._check_names()
+        kept = [slot for slot in self.slots if not self._gone(slot)]
+        order = self._order({slot.id for slot in kept})
+        return self._written(order)
+
+    def _assign(self) -> None:
+        """Give the items of all sides their slots."""
+        base, ours, theirs = (side.items for side in self.sides)
+        for item in base:
+            self._slot(BASE, item)
+        for which, items in ((OURS, ours), (THEIRS, theirs)):
+            partners = match(base, items)
+            for item, partner in zip(items, partners, strict=True):
+                self._slot(which, item, None if partner is None else self.rows[BASE][partner])
+        self._share_additions()
+
+    def _slot(self, which: int, item: Item, slot: Slot | None = None) -> None:
+        if slot is None:
+            slot = Slot(len(self.slots))
+            self.slots.append(slot)
+        slot.versions[which] = item
+        self.rows[which].append(slot)
+
+    def _share_additions(self) -> None:
+        """What both sides added under one name, or with the same words, is one addition."""
+        mine = [slot for slot in self.rows[OURS] if slot.added]
+        other = [slot for slot in self.rows[THEIRS] if slot.added]
+        if not mine or not other:
+            return
+        partners = match([s.any for s in mine], [s.any for s in other])
+        for slot, partner in zip(other, partners, strict=True):
+            if partner is None:
+                continue
+            twin = mine[partner]
+            a, b = twin.any, slot.any
+            if a.words != b.words and (a.name is None or a.name != b.name):
+                continue  # alike is not the same: nothing says that they are versions of one
+            twin.versions[THEIRS] = slot.versions[THEIRS]
+            self.rows[THEIRS][self.rows[THEIRS].index(slot)] = twin
+            self.slots.remove(slot)
+
+    def _check_names(self) -> None:
+        """Two items under one name that neither side has together are in conflict."""
+        seen: dict[tuple[str, bytes], Slot] = {}
+        for slot in self.slots:
+            names = {
+                (v.group, v.name) for v in slot.versions[1:] if v is not None and v.name is not None
+            }
+            for name in names:
+                other = seen.setdefault(name, slot)
+                if other is not slot and not (self._gone(other) or self._gone(slot)):
+                    raise Conflicted
+
+    def _gone(self, slot: Slot) -> bool:
+        """Whether a side removed what the other left alone, or both did."""
+        base, ours, theirs = slot.versions
+        if base is None or (ours is not None and theirs is not None):
+            return False
+        left = ours or theirs
+        return left is None or left.words == base.words
+
+    def _order(self, kept: set[int]) -> list[Place]:
+        host, guest = self._host()
+        order: list[Place] = [slot for slot in self.rows[host] if slot.id in kept]
+        hosted = {slot.id for slot in self.rows[host]}
+        placing = Placing(self, order, host, guest)
+        run: list[Slot] = []
+        before: Slot | None = None
+        for slot in [*self.rows[guest], None]:
+            if slot is not None and slot.id in kept and slot.id not in hosted:
+                run.append(slot)
+                continue
+            if run and (slot is None or slot.id in hosted):
+                placing.insert(run, before, slot)
+                run = []
+            if slot is not None and slot.id in hosted and slot.id in kept:
+                before = slot
+        return order
+
+    def _host(self) -> tuple[int, int]:
+        """Whose order rules, and the other side."""
+        common = set.intersection(*({slot.id for slot in row} for row in self.rows))
+        b, o, t = ([slot.id for slot in row if slot.id in common] for row in self.rows)
+        if t in (b, o):
+            if o != b:
+                self.merger.notes.add("moved")
+            return OURS, THEIRS
+        if o == b:
+            self.merger.notes.add("moved")
+            return THEIRS, OURS
+        raise Conflicted
+
+    def _written(self, order: Sequence[Place]) -> Parts:
+        """The items one after the other, with head, gaps and tail."""
+        return Writing(self).run(order)
+
+
+class Placing:
+    """Puts the guest's additions among the host's items."""
+
+    def __init__(self, owner: Sequencing, order: list[Place], host: int, guest: int) -> None:
+        self.owner = owner
+        self.order = order
+        self.host = host
+        self.guest = guest
+
+    def insert(self, run: list[Slot], before: Slot | None, after: Slot | None) -> None:
+        """Insert a run of the guest's items that stand behind `before` and in front of `after`."""
+        at = self.order.index(before) + 1 if before is not None else 0
+        stop = at
+        row = {slot.id for slot in self.owner.rows[self.guest]}
+        while stop < len(self.order) and self._only_hosts(self.order[stop], row):
+            stop += 1
+        rivals = [place for place in self.order[at:stop] if isinstance(place, Slot)]
+        self._note_deleted(run)
+        if not rivals:
+            self.order[at:at] = run
+        elif self._free([*rivals, *run]):
+            self._among(rivals, run, at, stop)
+        else:
+            self._knot(rivals, run, at, stop)
+
+    def _only_hosts(self, place: Place, row: set[int]) -> bool:
+        return isinstance(place, Slot) and place.id not in row
+
+    def _note_deleted(self, run: Sequence[Slot]) -> None:
+        """Whether what stood beside the additions was removed by the other side."""
+        row = self.owner.rows[self.guest]
+        here = {slot.id for slot in self.owner.rows[self.host]}
+        places = [row.index(run[0]) - 1, row.index(run[-1]) + 1]
+        for place in places:
+            if 0 <= place < len(row) and row[place].id not in here:
+                self.owner.merger.notes.add("beside-deleted")
+
+    def _free(self, slots: Sequence[Slot]) -> bool:
+        """Whether all are siblings without an order."""
+        groups = {slot.any.group for slot in slots}
+        return len(groups) == 1 and "" not in groups
+
+    def _among(self, rivals: Sequence[Slot], run: Sequence[Slot], at: int, stop: int) -> None:
+        """Additions of both sides, without an order: sorted where the list is, else ours first."""
+        group = run[0].any.group
+        key = self._sort_key(group)
+        notes = self.owner.merger.notes
+        if key is None:
+            notes.add(f"order-{group}")
+            place = stop if self.host == OURS else at
+            self.order[place:place] = run
+            return
+        notes.add("sorted")
+        for slot in run:
+            place = at
+            while place < stop and key(_of(self.order[place])) <= key(slot.any):  # type: ignore[operator]
+                place += 1
+            self.order.insert(place, slot)
+            stop += 1
+
+    def _sort_key(self, group: str) -> Callable[[Item], object] | None:
+        """What all versions of the group are sorted by, if by anything."""
+        lists = [
+            [slot.versions[which] for slot in row if slot.any.group == group]
+            for which, row in enumerate(self.owner.rows)
+        ]
+        items = [[item for item in side if item is not None] for side in lists]
+        if max(map(len, items)) < SURE:
+            return None
+        for key in KEYS:
+            if all(key(a) <= key(b) for side in items for a, b in pairwise(side)):  # type: ignore[operator]
+                return key
+        return None
+
+    def _knot(self, rivals: list[Slot], run: list[Slot], at: int, stop: int) -> None:
+        """Additions of both sides that have an order: a conflict, with what both removed there."""
+        gone = self._between(rivals, run)
+        sides = (rivals, run) if self.host == OURS else (run, rivals)
+        self.order[at:stop] = [Knot(gone, *sides)]
+
+    def _between(self, rivals: Sequence[Slot], run: Sequence[Slot]) -> list[Slot]:
+        """The items of base that stood where the additions are, and are gone on both sides."""
+        rows = self.owner.rows
+        there = {slot.id for slot in rows[OURS]} & {slot.id for slot in rows[THEIRS]}
+        start, stop = 0, len(rows[BASE])
+        known = {slot.id: place for place, slot in enumerate(rows[BASE])}
+        for which, slots in ((self.host, rivals), (self.guest, run)):
+            row = rows[which]
+            first, last = row.index(slots[0]), row.index(slots[-1])
+            before = [known[s.id] for s in row[:first] if s.id in known and s.id in there]
+            after = [known[s.id] for s in row[last:] if s.id in known and s.id in there]
+            start = max(start, max(before, default=-1) + 1)
+            stop = min(stop, min(after, default=stop))
+        return [slot for slot in rows[BASE][start:stop] if slot.id not in there]
+
+
+def _of(place: Place) -> Item:
+    return place.any if isinstance(place, Slot) else place.ours[0].any
+
+
+def _core(item: Item) -> bytes:
+    return item.source[item.core : item.end]
+
+
+def _lower(item: Item) -> object:
+    return _core(item).lower()
+
+
+def _name(item: Item) -> object:
+    return item.name or b""
+
+
+KEYS: Final = (_core, _lower, _name)
+
+
+class Writing:
+    """Writes items in their order."""
+
+    def __init__(self, owner: Sequencing) -> None:
+        self.owner = owner
+        self.merger = owner.merger
+        self.parts: Parts = []
+        self.trail = b""
+        self.sign = self._separator()
+
+    def _separator(self) -> bytes:
+        """The sign between items, where all gaps between named ones have the same."""
+        signs: dict[bytes, int] = {}
+        for side in self.owner.sides:
+            for a, b in pairwise(side.items):
+                if a.node.is_named and b.node.is_named:
+                    sign = b.gap.strip()
+                    signs[sign] = signs.get(sign, 0) + 1
+        if not signs:
+            return b""
+        best = max(signs, key=lambda sign: signs[sign])
+        return best if signs[best] > sum(signs.values()) // 2 else b""
+
+    def run(self, order: Sequence[Place]) -> Parts:
+        """The node's text."""
+        sides = self.owner.sides
+        if not order:
+            texts = [side.head + side.text(0, len(side.items)) + side.tail for side in sides]
+            return self.merger.text(texts[0], texts[1], texts[2])
+        before: Place | None = None
+        for place in order:
+            self._gap(before, place)
+            if isinstance(place, Knot):
+                self._knot(place)
+            else:
+                self._slot(place)
+            before = place
+        self._tail(order[-1])
+        return self.parts
+
+    def _put(self, parts: Parts) -> None:
+        self.parts += parts
+
+    def _gap(self, before: Place | None, place: Place) -> None:
+        if before is None:
+            heads = [side.head for side in self.owner.sides]
+            self._put(self.merger.text(heads[0], heads[1], heads[2]))
+            return
+        gap = self._between(_last(before), _first(place))
+        sign = len(gap.rstrip()) if self.trail else 0
+        self._put([gap[:sign] + self.trail + gap[sign:]])
+        self.trail = b""
+
+    def _between(self, before: Slot, slot: Slot) -> bytes:
+        """The gap of an item: as a side that has the two side by side writes it, else its own."""
+        found: list[bytes | None] = []
+        for which, row in enumerate(self.owner.rows):
+            item, old = slot.versions[which], before.versions[which]
+            there = item is not None and old is not None and old.place + 1 == item.place
+            there = there and row[item.place - 1] is before if item is not None else False
+            found.append(item.gap if there and item is not None else None)
+        base, ours, theirs = found
+        if ours is not None and theirs is not None:
+            terms = Merge.three_way(base, ours, theirs).resolve_trivial()
+            return terms.value if terms.is_resolved and terms.value is not None else ours
+        one = ours if ours is not None else theirs
+        if one is not None:
+            return self._separated(one, before, slot)
+        return self._guessed(before, slot)
+
+    def _guessed(self, before: Slot, slot: Slot) -> bytes:
+        """The gap where no side has the two side by side."""
+        if not slot.any.node.is_named or not before.any.node.is_named:
+            gaps = self._gaps_before(slot) if not slot.any.node.is_named else self._gaps_after(before)
+            if len(gaps) == 1:
+                return gaps[0]
+            base, ours, theirs = gaps[0], gaps[-2], gaps[-1]
+            terms = Merge.three_way(base, ours, theirs).resolve_trivial()
+            return terms.value if terms.is_resolved else ours
+        return self._separated(slot.any.gap, before, slot)
+
+    def _gaps_before(self, slot: Slot) -> list[bytes]:
+        return [v.gap for v in slot.versions if v is not None]
+
+    def _gaps_after(self, slot: Slot) -> list[bytes]:
+        found = []
+        for side, item in zip(self.owner.sides, slot.versions, strict=True):
+            if item is not None:
+                following = side.items[item.place + 1 : item.place + 2]
+                found.append(following[0].gap if following else side.tail)
+        return found
+
+    def _separated(self, gap: bytes, before: Slot, slot: Slot) -> bytes:
+        """A gap with the separator that the list wants, borrowed from another gap of the list."""
+        if not before.any.node.is_named or not slot.any.node.is_named:
+            return gap
+        if gap.strip() == self.sign and (gap or not self.sign):
+            return gap if gap or before is slot else self._borrowed() or gap
+        return self._borrowed() or gap
+
+    def _borrowed(self) -> bytes | None:
+        """The gap that two items of the list have most often."""
+        counts: dict[bytes, int] = {}
+        for side in self.owner.sides:
+            for a, b in pairwise(side.items):
+                if a.node.is_named and b.node.is_named and b.gap.strip() == self.sign:
+                    counts[b.gap] = counts.get(b.gap, 0) + 1
+        return max(counts, key=lambda gap: counts[gap]) if counts else None
+
+    def _slot(self, slot: Slot) -> None:
+        base, ours, theirs = slot.versions
+        if ours is not None and theirs is not None:
+            if base is None and ours.words != theirs.words:
+                self._put([Clash(b"", ours.text + ours.trail, theirs.text + theirs.trail)])
+                return
+            parts, self.trail = self.merger.item(base, ours, theirs, self.owner.depth)
+            self._put(parts)
+            return
+        one = ours or theirs
+        if one is None:
+            raise Conflicted
+        if base is None:
+            self._put([one.text])
+            self.trail = one.trail
+            return
+        texts = [v.text + v.trail if v is not None else b"" for v in slot.versions]
+        self._put([Clash(texts[0], texts[1], texts[2])])
+
+    def _knot(self, knot: Knot) -> None:
+        base, ours, theirs = (
+            b"" if not slots else _stretch(self.owner.sides[which], slots, which)
+            for which, slots in enumerate(knot)
+        )
+        self._put([Clash(base, ours, theirs)])
+
+    def _tail(self, last: Place) -> None:
+        slot = _last(last)
+        tails: list[bytes | None] = []
+        for side, item in zip(self.owner.sides, slot.versions, strict=True):
+            is_last = item is not None and item.place == len(side.items) - 1
+            tails.append(side.tail if is_last else None)
+        base, ours, theirs = tails
+        if ours is not None and theirs is not None:
+            texts = self.merger.text(base if base is not None else ours, ours, theirs)
+        else:
+            one = ours if ours is not None else theirs
+            texts = [one if one is not None else self.owner.sides[OURS].tail]
+        text = texts[0]
+        if self.trail and isinstance(text, bytes):
+            sign = len(text.rstrip())
+            self._put([text[:sign] + self.trail + text[sign:]])
+        else:
+            self._put([self.trail, *texts])
+
+
+def _stretch(side: Items, slots: Sequence[Slot], which: int) -> bytes:
+    places = [v.place for slot in slots if (v := slot.versions[which]) is not None]
+    return side.text(min(places), max(places) + 1) if places else b""
+
+
+def _first(place: Place) -> Slot:
+    return place if isinstance(place, Slot) else (place.ours or place.theirs)[0]
+
+
+def _last(place: Place) -> Slot:
+    return place if isinstance(place, Slot) else (place.theirs or place.ours)[-1]
+
+
+__all__ = ["ENTRIES", "IMPORTS", "MEMBERS", "SETS", "Clash", "Conflicted", "Sequencing"]
