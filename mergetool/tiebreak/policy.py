@@ -41,11 +41,11 @@ class Policy(NamedTuple):
         """Whether the user trusts a stratum whatever was measured."""
         return any(f"{stratum}/".startswith(f"{trusted}/") for trusted in self.trust)
 
-    def action(self, judgement: Judgement) -> str:
+    def action(self, judgement: Judgement, *, trusted: bool = False) -> str:
         """What to do with a conflict whose best candidate has this judgement."""
-        earned = SUGGEST
+        earned = COMMIT if trusted else SUGGEST
         if judgement.lower >= self.apply:
-            earned = APPLY
+            earned = max(earned, APPLY, key=ACTIONS.index)
         if judgement.lower >= self.commit:
             earned = COMMIT
         if judgement.provable:
@@ -59,5 +59,10 @@ class Policy(NamedTuple):
             apply=max(self.apply, other.apply),
             most=min(self.most, other.most, key=ACTIONS.index),
             provable=min(self.provable, other.provable, key=ACTIONS.index),
-            trust=tuple(stratum for stratum in self.trust if stratum in other.trust),
+            trust=tuple(
+                sorted(
+                    {stratum for stratum in self.trust if other.trusts(stratum)}
+                    | {stratum for stratum in other.trust if self.trusts(stratum)}
+                )
+            ),
         )

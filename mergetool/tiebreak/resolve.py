@@ -32,7 +32,12 @@ def resolve(conflict: C, toolbox: Toolbox[C, T], policy: Policy) -> Resolution[T
     judgements = toolbox.judge(conflict, passed)
     ranked = sorted(
         (Ranked(c, j) for c, j in zip(passed, judgements, strict=True)),
-        key=lambda r: (r.judgement.provable, r.judgement.lower, r.judgement.probability),
+        key=lambda r: (
+            r.judgement.provable,
+            policy.trusts(r.candidate.stratum),
+            r.judgement.lower,
+            r.judgement.probability,
+        ),
         reverse=True,
     )
     while ranked and _decide(ranked[0], policy) in USED:
@@ -80,6 +85,7 @@ def _first_veto(
 
 
 def _decide(best: Ranked[T], policy: Policy) -> str:
-    action = policy.action(best.judgement)
+    trusted = policy.trusts(best.candidate.stratum)
+    action = policy.action(best.judgement, trusted=trusted)
     careful = best.candidate.drops and best.judgement.lower < policy.commit
     return SUGGEST if careful and action in USED else action

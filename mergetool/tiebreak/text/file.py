@@ -93,6 +93,12 @@ def merge_text(
     if floor.conflicts == 0 or any(map(has_markers, sides)):
         return TextMerge(floor.text, floor.text, floor.conflicts, floor.conflicts > 0, (), document)
     resolutions = resolve_document(document, settings.policy)
+    if any(r.chosen is None for r in resolutions):
+        from tiebreak.text.joining import resolve_joined
+
+        joined = resolve_joined(document, settings.policy)
+        if joined is not None and joined.resolution.chosen is not None:
+            document, resolutions = joined.document, [joined.resolution]
     written = settings.render(_settled(document))
     unmerged = written.conflicts > 0 or any(r.action == APPLY for r in resolutions)
     return TextMerge(

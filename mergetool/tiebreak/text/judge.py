@@ -18,6 +18,7 @@ from tiebreak.record import NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from tiebreak.policy import Policy
     from tiebreak.text.document import Hunk
 
 TABLE: Final = os.path.join(os.path.dirname(__file__), "precision.tsv")
@@ -36,6 +37,17 @@ def judge(hunk: Hunk, candidates: Sequence[Candidate[bytes]]) -> list[Judgement]
     table = precision()
     alone = sum(candidate.provable for candidate in candidates) == 1
     return [_judge(candidate, table, alone=alone) for candidate in candidates]
+
+
+def may_use(generator: str, policy: Policy) -> bool:
+    """Whether anything that a generator proposes could be used under a policy."""
+    if any(f"{trusted}/".startswith(f"{generator}/") for trusted in policy.trust):
+        return True
+    least = min(policy.apply, policy.commit)
+    return any(
+        name.startswith(f"{generator}/") and measured.lower >= least
+        for name, measured in precision().items()
+    )
 
 
 def _judge(candidate: Candidate[bytes], table: dict[str, Measured], *, alone: bool) -> Judgement:

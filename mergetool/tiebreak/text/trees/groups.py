@@ -9,7 +9,6 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
-from tiebreak.record import NamedTuple
 from tiebreak.text.lists import find_list, meets
 from tiebreak.text.lists import items_of as listed
 from tiebreak.text.structure import follow, words
@@ -50,7 +49,7 @@ class Groups:
         sets = [rule for rule in self._sets.get(items.kind, ()) if meets(rule, parent, source)]
         keyed = self._keyed.get(items.kind, ())
         for item in items.items:
-            if item.kind in self._imports:
+            if item.kind in self._imports and self._is_import(item.node):
                 item.group, item.name = IMPORTS, self._import(item)
                 continue
             for rule in keyed:
@@ -69,6 +68,14 @@ class Groups:
             item.name = b" ".join(parts)
             item.group = MEMBERS if rule.members else ENTRIES
 
+    def _is_import(self, node: Node) -> bool:
+        """Whether it is one import, and no block of them, nor an export of something defined."""
+        rules = self.language.imports
+        if rules.require and node.child_by_field_name(rules.require) is None:
+            return False
+        within = {c.type for child in node.named_children for c in (child, *child.named_children)}
+        return within.isdisjoint(rules.statements)
+
     def _import(self, item: Item) -> bytes:
         """An import without the names of its list."""
         node, source = item.node, item.source
@@ -82,32 +89,30 @@ class Groups:
 
 
 def _tell_apart(items: Sequence[Item], language: Language) -> None:
-    """Overloads get their signature into their name; what then is there twice has no name."""
-    for again in (False, True):
+    """Twins of one name get what tells them apart into it; where nothing does, they have no name."""
+    for full in (_full_name, lambda _item, _language: None):
         seen: dict[tuple[str, bytes], list[Item]] = {}
         for item in items:
             if item.name is not None:
                 seen.setdefault((item.group, item.name), []).append(item)
-        for (group, _), twins in seen.items():
+        for twins in seen.values():
             if len(twins) > 1:
                 for item in twins:
-                    full = None if again else _full_name(item, group, language)
-                    item.name = full
+                    item.name = full(item, language)
 
 
-def _full_name(item: Item, group: str, language: Language) -> bytes:
-    if group == IMPORTS:
-        return words(item.source[item.core : item.end])
-    node = item.node
-    rules = [d for d in language.definitions if node.type in d.nodes]
-    parts = [item.name or b""]
-    for rule in rules:
-        for field in rule.signature:
-            found = node.child_by_field_name(field)
-            parts.append(words(item.source[found.start_byte : found.end_byte]) if found else b"")
-        if rule.head:
-            name = follow(node, rule.name)
-            parts.append(words(item.source[item.core : name[0].start_byte]) if name else b"")
+def _full_name(item: Item, language: Language) -> bytes | None:
+    """A name with the attributes above, and an overload's signature."""
+    node, source = item.node, item.source
+    parts = [item.name or b"", *(words(lead.text) for lead in item.leads if lead.node.is_named)]
+    for rule in language.definitions:
+        if node.type in rule.nodes:
+            for field in rule.signature:
+                found = node.child_by_field_name(field)
+                parts.append(words(source[found.start_byte : found.end_byte]) if found else b"")
+            if rule.head:
+                name = follow(node, rule.name)
+                parts.append(words(source[item.core : name[0].start_byte]) if name else b"")
     return b" ".join(parts)
 
 
@@ -116,9 +121,3 @@ def groups_of(language: Language) -> Groups:
     """The rules of a language; one merge asks for them many times."""
     return Groups(language)
 
-
-class Key(NamedTuple):
-    """What two items of one name share."""
-
-    group: str
-    name: bytes

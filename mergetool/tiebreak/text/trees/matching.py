@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 ALIKE: Final = 0.5  # of the words of both together, for two items to be versions of one
 MOST_PAIRS: Final = 900  # between two neighbours; beyond, what is alike is not looked for
-MOVED: Final = 6  # words of what is found again at another place
+MOVED: Final = 2  # blanks between words of what is found again at another place
 
 Match = list[int | None]  # for each item of the side, its partner's place in base
 

@@ -87,6 +87,7 @@ class Sequencing:
         self._assign()
         self._check_names()
         kept = [slot for slot in self.slots if not self._gone(slot)]
+        self._check_deletions()
         order = self._order({slot.id for slot in kept})
         return self._written(order)
 
@@ -138,6 +139,15 @@ class Sequencing:
                 if other is not slot and not (self._gone(other) or self._gone(slot)):
                     raise Conflicted
 
+    def _check_deletions(self) -> None:
+        """Two neighbours with an order, one removed by each side, are in conflict."""
+        for a, b in pairwise(self.rows[BASE]):
+            if a.any.group or b.any.group or not (self._gone(a) and self._gone(b)):
+                continue
+            by = [{which for which in (OURS, THEIRS) if s.versions[which] is None} for s in (a, b)]
+            if by[0] != by[1] and len(by[0]) == len(by[1]) == 1:
+                raise Conflicted
+
     def _gone(self, slot: Slot) -> bool:
         """Whether a side removed what the other left alone, or both did."""
         base, ours, theirs = slot.versions
@@ -154,14 +164,13 @@ class Sequencing:
         run: list[Slot] = []
         before: Slot | None = None
         for slot in [*self.rows[guest], None]:
-            if slot is not None and slot.id in kept and slot.id not in hosted:
-                run.append(slot)
+            if slot is not None and slot.id not in hosted:
+                run += [slot] if slot.id in kept else []
                 continue
-            if run and (slot is None or slot.id in hosted):
+            if run:
                 placing.insert(run, before, slot)
                 run = []
-            if slot is not None and slot.id in hosted and slot.id in kept:
-                before = slot
+            before = slot
         return order
 
     def _host(self) -> tuple[int, int]:
@@ -193,31 +202,38 @@ class Placing:
 
     def insert(self, run: list[Slot], before: Slot | None, after: Slot | None) -> None:
         """Insert a run of the guest's items that stand behind `before` and in front of `after`."""
-        at = self.order.index(before) + 1 if before is not None else 0
+        at = self._place(before) + 1 if before is not None else 0
         stop = at
         row = {slot.id for slot in self.owner.rows[self.guest]}
         while stop < len(self.order) and self._only_hosts(self.order[stop], row):
             stop += 1
         rivals = [place for place in self.order[at:stop] if isinstance(place, Slot)]
-        self._note_deleted(run)
-        if not rivals:
-            self.order[at:at] = run
-        elif self._free([*rivals, *run]):
+        deleted = self._beside_deleted(run)
+        if (rivals or deleted) and not self._free([*rivals, *run]):
+            self.order[at:stop] = [self._knot(before, after)]
+        elif rivals:
             self._among(rivals, run, at, stop)
         else:
-            self._knot(rivals, run, at, stop)
+            self.order[at:at] = run
+        if deleted:
+            self.owner.merger.notes.add("beside-deleted")
+
+    def _place(self, slot: Slot) -> int:
+        """Where a slot of both sides is by now: it may be in a knot."""
+        for place, there in enumerate(self.order):
+            if there is slot or (isinstance(there, Knot) and slot in (*there.ours, *there.theirs)):
+                return place
+        raise Conflicted
 
     def _only_hosts(self, place: Place, row: set[int]) -> bool:
         return isinstance(place, Slot) and place.id not in row
 
-    def _note_deleted(self, run: Sequence[Slot]) -> None:
+    def _beside_deleted(self, run: Sequence[Slot]) -> bool:
         """Whether what stood beside the additions was removed by the other side."""
         row = self.owner.rows[self.guest]
         here = {slot.id for slot in self.owner.rows[self.host]}
-        places = [row.index(run[0]) - 1, row.index(run[-1]) + 1]
-        for place in places:
-            if 0 <= place < len(row) and row[place].id not in here:
-                self.owner.merger.notes.add("beside-deleted")
+        places = (row.index(run[0]) - 1, row.index(run[-1]) + 1)
+        return any(0 <= place < len(row) and row[place].id not in here for place in places)
 
     def _free(self, slots: Sequence[Slot]) -> bool:
         """Whether all are siblings without an order."""
@@ -256,26 +272,16 @@ class Placing:
                 return key
         return None
 
-    def _knot(self, rivals: list[Slot], run: list[Slot], at: int, stop: int) -> None:
-        """Additions of both sides that have an order: a conflict, with what both removed there."""
-        gone = self._between(rivals, run)
-        sides = (rivals, run) if self.host == OURS else (run, rivals)
-        self.order[at:stop] = [Knot(gone, *sides)]
-
-    def _between(self, rivals: Sequence[Slot], run: Sequence[Slot]) -> list[Slot]:
-        """The items of base that stood where the additions are, and are gone on both sides."""
-        rows = self.owner.rows
-        there = {slot.id for slot in rows[OURS]} & {slot.id for slot in rows[THEIRS]}
-        start, stop = 0, len(rows[BASE])
-        known = {slot.id: place for place, slot in enumerate(rows[BASE])}
-        for which, slots in ((self.host, rivals), (self.guest, run)):
-            row = rows[which]
-            first, last = row.index(slots[0]), row.index(slots[-1])
-            before = [known[s.id] for s in row[:first] if s.id in known and s.id in there]
-            after = [known[s.id] for s in row[last:] if s.id in known and s.id in there]
-            start = max(start, max(before, default=-1) + 1)
-            stop = min(stop, min(after, default=stop))
-        return [slot for slot in rows[BASE][start:stop] if slot.id not in there]
+    def _knot(self, before: Slot | None, after: Slot | None) -> Knot:
+        """All that the three versions have between two items that both sides have."""
+        stretches: list[list[Slot]] = []
+        for row in self.owner.rows:
+            first = row.index(before) + 1 if before in row else 0
+            last = row.index(after) if after in row else len(row)
+            if (before is not None and before not in row) or (after and after not in row):
+                first, last = 0, 0  # added by both sides: base has nothing there
+            stretches.append(row[first:last])
+        return Knot(*stretches)
 
 
 def _of(place: Place) -> Item:
@@ -351,7 +357,22 @@ class Writing:
         self.trail = b""
 
     def _between(self, before: Slot, slot: Slot) -> bytes:
-        """The gap of an item: as a side that has the two side by side writes it, else its own."""
+        """The gap of an item, with the list's last separator as the exact rule has it."""
+        gap = self._found(before, slot)
+        if not self.sign or slot.any.node.is_named or not before.any.node.is_named:
+            return gap
+        signs = []
+        for side, item in zip(self.owner.sides, slot.versions, strict=True):
+            if item is not None and item.place and side.items[item.place - 1].node.is_named:
+                signs.append(item.gap.strip())
+        if len(signs) == len(self.owner.sides):
+            terms = Merge.three_way(*signs).resolve_trivial()
+            if terms.is_resolved and gap.strip() != terms.value:
+                return terms.value + gap.replace(gap.strip(), b"") if gap.strip() else terms.value + gap
+        return gap
+
+    def _found(self, before: Slot, slot: Slot) -> bytes:
+        """As a side that has the two side by side writes it, else as the item has it."""
         found: list[bytes | None] = []
         for which, row in enumerate(self.owner.rows):
             item, old = slot.versions[which], before.versions[which]
@@ -364,19 +385,26 @@ class Writing:
             return terms.value if terms.is_resolved and terms.value is not None else ours
         one = ours if ours is not None else theirs
         if one is not None:
-            return self._separated(one, before, slot)
+            return one
         return self._guessed(before, slot)
 
     def _guessed(self, before: Slot, slot: Slot) -> bytes:
         """The gap where no side has the two side by side."""
         if not slot.any.node.is_named or not before.any.node.is_named:
             gaps = self._gaps_before(slot) if not slot.any.node.is_named else self._gaps_after(before)
-            if len(gaps) == 1:
-                return gaps[0]
-            base, ours, theirs = gaps[0], gaps[-2], gaps[-1]
-            terms = Merge.three_way(base, ours, theirs).resolve_trivial()
-            return terms.value if terms.is_resolved else ours
-        return self._separated(slot.any.gap, before, slot)
+            terms = Merge.three_way(gaps[0], gaps[-2 % len(gaps)], gaps[-1]).resolve_trivial()
+            return terms.value if terms.is_resolved else terms.ours
+        return self._own(slot.any, slot) or self._borrowed() or slot.any.gap
+
+    def _own(self, item: Item, slot: Slot) -> bytes:
+        """The gap that an item has to a neighbour on its own side; nothing where it has none."""
+        side = next(s for s, v in zip(self.owner.sides, slot.versions, strict=True) if v is item)
+        if item.place and side.items[item.place - 1].node.is_named:
+            return item.gap if item.gap.strip() == self.sign else b""
+        following = side.items[item.place + 1 : item.place + 2]
+        if following and following[0].node.is_named and following[0].gap.strip() == self.sign:
+            return following[0].gap
+        return item.gap if not self.sign else b""
 
     def _gaps_before(self, slot: Slot) -> list[bytes]:
         return [v.gap for v in slot.versions if v is not None]
@@ -388,14 +416,6 @@ class Writing:
                 following = side.items[item.place + 1 : item.place + 2]
                 found.append(following[0].gap if following else side.tail)
         return found
-
-    def _separated(self, gap: bytes, before: Slot, slot: Slot) -> bytes:
-        """A gap with the separator that the list wants, borrowed from another gap of the list."""
-        if not before.any.node.is_named or not slot.any.node.is_named:
-            return gap
-        if gap.strip() == self.sign and (gap or not self.sign):
-            return gap if gap or before is slot else self._borrowed() or gap
-        return self._borrowed() or gap
 
     def _borrowed(self) -> bytes | None:
         """The gap that two items of the list have most often."""

@@ -1,0 +1,92 @@
+"""The structural merge: syntax trees, node by node, where lines are in conflict.
+
+For a hunk three files are merged that differ in nothing but the hunk: what the line merge settled
+around it is the same in all of them, so only what is in conflict can change. For a whole file (see
+`tiebreak.text.joining`) the hunk is everything between its first and its last change, and then code
+that one side moved and the other edited is merged too.
+
+Nothing of it is proof. A clean structural merge says that the sides edited different nodes, which is
+more than different lines or tokens, but on real merges people often choose otherwise; so each way to
+come out clean is a stratum with a precision of its own.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from tiebreak.conflict import Candidate
+from tiebreak.text.checks.placing import exhausted, place
+from tiebreak.text.document import OURS, SIDES
+from tiebreak.text.parse import error_count
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tiebreak.text.checks.placing import Placed
+    from tiebreak.text.document import Hunk
+
+NAME: Final = "structure"
+LARGEST: Final = 600_000  # bytes of a file; its trees are walked in Python
+ERRORS: Final = 20  # in a version of the file, beyond which its tree says little
+
+# What was done, from the least certain: the first that holds names the stratum.
+STRATA: Final = (
+    ("relocated", "one side moved what the other edited"),
+    ("moved", "one side moved what it did not change"),
+    ("beside-deleted", "one side added beside what the other removed"),
+    ("order-members", "both sides added members at one place"),
+    ("order-imports", "both sides added imports at one place"),
+    ("order-entries", "both sides added entries at one place"),
+    ("order-sets", "both sides added to a list without order"),
+    ("lines", "both sides edited lines of one comment or text"),
+    ("inline", "both sides edited parts of one line"),
+    ("sorted", "both sides added to a sorted list"),
+    ("block", "the sides edited different statements"),
+    ("members", "the sides edited different members"),
+    ("imports", "the sides edited different imports"),
+    ("entries", "the sides edited different entries"),
+    ("sets", "the sides edited different items of a list without order"),
+)
+
+
+def generate(hunk: Hunk) -> Iterator[Candidate[bytes]]:
+    """The merge of the hunk's trees, where it comes out clean."""
+    from tiebreak.text.trees.merging import Source, merge_trees
+
+    versions = _versions(hunk)
+    language = hunk.document.language
+    if versions is None or language is None:
+        return
+    sources = [Source(version.source, version.tree) for version in versions]
+    merged = merge_trees(language, sources[0], sources[1], sources[2])
+    if merged is None or merged.text is None:
+        return
+    value = _inside(merged.text, versions[1])
+    if value is not None:
+        kind, why = next((x for x in STRATA if x[0] in merged.notes), ("edits", "different nodes"))
+        whole = "whole/" if hunk.region.parts else ""
+        yield Candidate(value, NAME, f"by syntax: {why}", f"{NAME}/{whole}{kind}")
+
+
+def _versions(hunk: Hunk) -> list[Placed] | None:
+    """The file with each side's text in the hunk, and ours in every other conflict."""
+    document = hunk.document
+    if document.language is None or exhausted(document) or not hunk.region.ours or not hunk.region.theirs:
+        return None
+    if max(map(len, document.texts.values())) > LARGEST:
+        return None
+    found = [place(hunk, hunk.region.side(side), OURS) for side in SIDES]
+    versions = [version for version in found if version is not None]
+    if len(versions) < len(found) or any(error_count(v.tree) > ERRORS for v in versions):
+        return None
+    return versions
+
+
+def _inside(text: bytes, ours: Placed) -> bytes | None:
+    """The hunk's part of the merged file; None where anything around it has changed."""
+    before, after = ours.source[: ours.start], ours.source[ours.end :]
+    if len(text) < len(before) + len(after):
+        return None
+    if not text.startswith(before) or not text.endswith(after):
+        return None
+    return text[len(before) : len(text) - len(after)]
