@@ -97,9 +97,14 @@ def _kinds(language: Language) -> Iterator[str]:
     for rule in language.commutative:
         yield from (rule.parent, *rule.items)
     for keyed in language.keyed:
-        yield from keyed.parents + keyed.entries
+        yield from keyed.parents + keyed.entries + tuple(_in_path(keyed.key))
     for definition in language.definitions:
         yield from definition.nodes + definition.within + definition.qualifiers
+        yield from _in_path(definition.name + definition.signature)
+
+
+def _in_path(path: tuple[str, ...]) -> Iterator[str]:
+    yield from (step[1:].rstrip("*?+") for step in path if step[0] == ":")
 
 
 @pytest.mark.parametrize("language", ALL, ids=lambda language: language.name)

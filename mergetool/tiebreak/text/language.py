@@ -33,6 +33,7 @@ class Imports(NamedTuple):
     first: tuple[str, ...] = ()  # kinds that stay before all others: `from __future__`
     require: str = ""  # a field the statement must have: `source` of a re-export
     order: bool = False  # order can carry meaning: C's `#include`
+    calls: tuple[str, ...] = ()  # the first word of a statement must be one of these: `library(x)`
     binds: bool = True  # a statement binds the last name in it: not so in C#
     effects: bool = False  # ``import "x"`` binds nothing: it is run, and in that order
 
@@ -51,9 +52,9 @@ class Commutative(NamedTuple):
 class Keyed(NamedTuple):
     """Entries found by name: a mapping's pairs, a class's methods.
 
-    `key` is a path of field names from the entry: ``name*`` follows a field as long as it is there,
-    ``name?`` once if it is there, and ``0`` is the first named child.
+    `key` is a path from the entry: see `tiebreak.text.structure.follow`.
     `members` are code: the order of two added at one place is a matter of taste, never provable.
+    `ordered` entries are known by name, but their order has a meaning: CSS declarations.
     `references` are kinds of nodes that give the order of entries a meaning, like YAML's anchors.
     """
 
@@ -63,6 +64,7 @@ class Keyed(NamedTuple):
     separator: str = ""
     trailing: bool = False
     members: bool = False
+    ordered: bool = False
     references: tuple[str, ...] = ()
 
 

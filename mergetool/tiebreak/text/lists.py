@@ -64,7 +64,7 @@ def meets(rule: Commutative, node: Node, source: bytes) -> bool:
         return False
     named = around.child_by_field_name(when.field) if when.field else around.named_child(0)
     text = source[named.start_byte : named.end_byte] if named is not None else b""
-    return text.decode("utf-8", "replace") in when.texts
+    return "*" in when.texts or text.decode("utf-8", "replace") in when.texts
 
 
 def items_of(node: Node, rule: Commutative) -> Iterator[Node]:

@@ -14,7 +14,7 @@ from tiebreak.text.checks.placing import place
 from tiebreak.text.document import OURS, THEIRS
 from tiebreak.text.lists import find_list, items_of
 from tiebreak.text.parse import grammar_for
-from tiebreak.text.structure import follow, words
+from tiebreak.text.structure import follow, is_import, words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -124,7 +124,7 @@ def _claims(
         for node in nodes.get(kind, ()):
             yield from _imports(language, source, node)
     for keyed in language.keyed:
-        if keyed.separator or not keyed.members:
+        if not keyed.ordered and (keyed.separator or not keyed.members):
             for kind in keyed.entries:
                 yield from _keys(keyed, source, nodes.get(kind, ()))
     for number, definition in enumerate(language.definitions):
@@ -161,7 +161,7 @@ def _imports(language: Language, source: bytes, node: Node) -> Iterator[Claim]:
     """The names of an import, or the import as a whole."""
     rules = language.imports
     scope = _scope(language, node)
-    if scope is None or (rules.require and node.child_by_field_name(rules.require) is None):
+    if scope is None or not is_import(node, source, rules):
         return
     found = find_list(node, language.commutative)
     items = list(items_of(*found)) if found else []
@@ -210,8 +210,7 @@ def _signature(rule: Definition, source: bytes, node: Node) -> bytes:
     """What tells two definitions of one name apart."""
     parts = [b""]
     for field in rule.signature:
-        found = node.child_by_field_name(field)
-        parts.append(words(source[found.start_byte : found.end_byte]) if found else b"")
+        parts += [words(source[n.start_byte : n.end_byte]) for n in follow(node, [f"{field}"])]
     if rule.head:
         name = follow(node, rule.name)[0]
         parts.append(words(source[node.start_byte : name.start_byte]))

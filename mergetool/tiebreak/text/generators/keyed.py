@@ -61,6 +61,8 @@ def generate(hunk: Hunk) -> Iterator[Candidate[bytes]]:
     if len(pieces) < len(SIDES):
         return
     for rule in language.keyed:
+        if rule.ordered:
+            continue
         found = _Mapping(language, rule, pieces)
         merged = found.merged()
         if merged is None:

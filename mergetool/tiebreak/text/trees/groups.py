@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from tiebreak.text.lists import find_list, meets
 from tiebreak.text.lists import items_of as listed
-from tiebreak.text.structure import follow, words
+from tiebreak.text.structure import follow, is_import, words
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -49,30 +49,34 @@ class Groups:
         sets = [rule for rule in self._sets.get(items.kind, ()) if meets(rule, parent, source)]
         keyed = self._keyed.get(items.kind, ())
         for item in items.items:
-            if item.kind in self._imports and self._is_import(item.node):
+            if item.kind in self._imports and self._is_import(item.node, source):
                 item.group, item.name = IMPORTS, self._import(item)
                 continue
-            for rule in keyed:
+            for number, rule in enumerate(keyed):
                 if item.kind in rule.entries:
-                    self._entry(item, rule)
+                    self._entry(item, rule, number)
                     break
             else:
                 if any(item.kind in r.items and r.field in ("", item.field) for r in sets):
                     item.group, item.name = SETS, words(source[item.core : item.end])
         _tell_apart(items.items, self.language)
 
-    def _entry(self, item: Item, rule: Keyed) -> None:
+    def _entry(self, item: Item, rule: Keyed, number: int) -> None:
+        """Name an entry; the number keeps a class apart from an object of its name."""
         found = follow(item.node, rule.key)
         if found:
-            parts = (item.source[n.start_byte : n.end_byte].strip(b"\"' \t\r\n") for n in found)
-            item.name = b" ".join(parts)
-            item.group = MEMBERS if rule.members else ENTRIES
+            parts = [item.source[n.start_byte : n.end_byte].strip(b"\"' \t\r\n") for n in found]
+            item.name = b" ".join([*parts, b"%d" % number])
+            if not rule.ordered:
+                item.group = MEMBERS if rule.members else ENTRIES
 
-    def _is_import(self, node: Node) -> bool:
+    def _is_import(self, node: Node, source: bytes) -> bool:
         """Whether it is one import, and no block of them, nor an export of something defined."""
         rules = self.language.imports
-        if rules.require and node.child_by_field_name(rules.require) is None:
+        if not is_import(node, source, rules):
             return False
+        if rules.calls:
+            return True
         within = {c.type for child in node.named_children for c in (child, *child.named_children)}
         return within.isdisjoint(rules.statements)
 
@@ -108,8 +112,7 @@ def _full_name(item: Item, language: Language) -> bytes | None:
     for rule in language.definitions:
         if node.type in rule.nodes:
             for field in rule.signature:
-                found = node.child_by_field_name(field)
-                parts.append(words(source[found.start_byte : found.end_byte]) if found else b"")
+                parts += [words(source[n.start_byte : n.end_byte]) for n in follow(node, [field])]
             if rule.head:
                 name = follow(node, rule.name)
                 parts.append(words(source[item.core : name[0].start_byte]) if name else b"")
