@@ -358,11 +358,10 @@ def _all(node: Node, kind: str) -> list[Node]:
 def _attribute(node: Node, name: str) -> list[Node]:
     """The value of the pair or attribute of a name, among a node's children."""
     for child in node.named_children:
-        first, last = child.named_child(0), child.named_child(child.named_child_count - 1)
-        if first is None or last is None or first == last or first.text is None:
-            continue
-        if first.text.strip(b"\"'").decode("utf-8", "replace") == name:
-            return [last]
+        parts = child.named_children
+        label = parts[0].text if len(parts) > 1 else None
+        if label and label.strip(b"\"'").decode("utf-8", "replace") == name:
+            return [parts[-1]]
     return []
 
 

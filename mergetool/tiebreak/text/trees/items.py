@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from tree_sitter import Node
 
 SIGNS: Final = frozenset({",", ";"})
+BETWEEN: Final = b",;\\ \t\r\n\f\v"  # all that may lie between children: other text is content
 _WORD: Final = re.compile(rb"[\w$\x80-\xff]+|[^\w$\s\x80-\xff]")
 
 
@@ -88,7 +89,11 @@ class Items:
 def items_of(
     node: Node, source: bytes, comments: Collection[str], attached: Collection[str]
 ) -> Items | None:
-    """Cut a node; None where the grammar has it overlap itself, or a parse error is a child."""
+    """Cut a node.
+
+    None where a parse error is a child, where children overlap, and where text lies between them
+    that is in none of them.
+    """
     cutter = _Cutter(source, node.start_byte)
     for child, field in _children(node):
         if child.is_error or child.is_missing:
@@ -100,6 +105,9 @@ def items_of(
             return None
         cutter.take(item, comment=child.type in comments, attached=child.type in attached)
     tail = cutter.finish(_end(node, source))
+    gaps = [*(item.gap for item in cutter.items), tail]
+    if any(gap.strip(BETWEEN) for gap in gaps):
+        return None
     head = cutter.items[0].gap if cutter.items else b""
     return Items(node.type, source, head, cutter.items, tail)
 

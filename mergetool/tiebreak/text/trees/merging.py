@@ -18,9 +18,10 @@ from typing import TYPE_CHECKING, Final
 from tiebreak.merge import Merge
 from tiebreak.record import NamedTuple
 from tiebreak.text.merge3 import merge_lines
-from tiebreak.text.trees.groups import MEMBERS, Groups, groups_of
-from tiebreak.text.trees.items import Item, Items, items_of, join
-from tiebreak.text.trees.matching import match
+from tiebreak.text.parse import parse
+from tiebreak.text.trees.carrying import Carrying, applied
+from tiebreak.text.trees.groups import Groups, groups_of
+from tiebreak.text.trees.items import Item, Items, items_of
 from tiebreak.text.trees.sequence import Clash, Conflicted, Sequencing
 
 if TYPE_CHECKING:
@@ -31,9 +32,12 @@ if TYPE_CHECKING:
     from tiebreak.text.language import Language
 
 DEEPEST: Final = 200  # levels of recursion
+ROUNDS: Final = 4  # of carrying edits over to where the code was moved
 MOST_NODES: Final = 60_000  # items of one merge; beyond, it is given up
 # Kinds whose children are of no interest: the grammar cuts them for highlighting.
-_LEAF: Final = re.compile(r"comment|scalar|heredoc|raw_text|regex|(string|char\w*)(_literal)?$")
+_LEAF: Final = re.compile(
+    r"comment|scalar|heredoc|raw_text|regex|(?<!concatenated_)(string|char\w*)(_literal)?$"
+)
 
 Nodes = tuple["Node | None", "Node", "Node"]
 
@@ -60,12 +64,35 @@ class Result(NamedTuple):
 
 def merge_trees(language: Language, base: Source, ours: Source, theirs: Source) -> Result | None:
     """Merge three versions of a file; None where the trees are too large or too broken."""
-    merger = Merger(language, (base.text, ours.text, theirs.text), (base.tree, ours.tree, theirs.tree))
-    try:
-        parts = merger.run()
-    except TooMuch:
-        return None
-    return Result(_joined(parts), frozenset(merger.notes))
+    sources = (base, ours, theirs)
+    notes: set[str] = set()
+    for _ in range(ROUNDS):
+        merger = Merger(language, sources)
+        try:
+            parts = merger.run()
+        except TooMuch:
+            return None
+        again = _carried(language, sources, merger.carrying)
+        if again is None:
+            return Result(_joined(parts), frozenset(notes | merger.notes))
+        notes.add("relocated")
+        sources = again
+    return None
+
+
+def _carried(
+    language: Language, sources: tuple[Source, Source, Source], carrying: Carrying
+) -> tuple[Source, Source, Source] | None:
+    """The versions with the edits made at the places that the code was moved to."""
+    found: list[Source] = []
+    for which, source in enumerate(sources):
+        edits = [edit for edit in carrying.edits if edit.which == which]
+        text = applied(source.text, edits)
+        tree = parse(language, text) if text is not None and edits else source.tree
+        if text is None or tree is None:
+            return None
+        found.append(Source(text, tree))
+    return (found[0], found[1], found[2]) if carrying.edits else None
 
 
 def _joined(parts: Sequence[bytes | Clash]) -> list[bytes | Clash]:
@@ -86,13 +113,12 @@ class TooMuch(Exception):  # noqa: N818  (a limit, not an error)
 class Merger:
     """One merge: its sources, and what is known of it so far."""
 
-    def __init__(
-        self, language: Language, sources: tuple[bytes, bytes, bytes], trees: tuple[Tree, Tree, Tree]
-    ) -> None:
+    def __init__(self, language: Language, versions: tuple[Source, Source, Source]) -> None:
         self.groups: Groups = groups_of(language)
-        self.sources = sources
-        self.trees = trees
+        self.sources = tuple(version.text for version in versions)
+        self.trees = tuple(version.tree for version in versions)
         self.notes: set[str] = set()
+        self.carrying = Carrying(self)
         self.count = 0
 
     def run(self) -> list[bytes | Clash]:
@@ -199,5 +225,3 @@ class Merger:
         except Conflicted:
             return [Clash(*texts)]
 
-
-__all__ = ["MEMBERS", "Merger", "Result", "Source", "join", "match", "merge_trees"]

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Final
 
 from tiebreak.merge import Merge
 from tiebreak.record import NamedTuple
-from tiebreak.text.trees.groups import ENTRIES, IMPORTS, MEMBERS, SETS
 from tiebreak.text.trees.matching import match
 
 if TYPE_CHECKING:
@@ -81,10 +80,12 @@ class Sequencing:
         self.depth = depth
         self.slots: list[Slot] = []
         self.rows: list[list[Slot]] = [[], [], []]  # per side its slots, in order
+        self.carried: set[int] = set()
 
     def run(self) -> Parts:
         """The merged node."""
         self._assign()
+        self._carry()
         self._check_names()
         kept = [slot for slot in self.slots if not self._gone(slot)]
         self._check_deletions()
@@ -154,7 +155,19 @@ class Sequencing:
         if base is None or (ours is not None and theirs is not None):
             return False
         left = ours or theirs
-        return left is None or left.words == base.words
+        if left is None or left.words == base.words:
+            return True
+        return slot.id in self.carried
+
+    def _carry(self) -> None:
+        """Find what a side removed here and has elsewhere, with the other's edit to carry there."""
+        for slot in self.slots:
+            base, ours, theirs = slot.versions
+            left = ours or theirs
+            if base is None or left is None or self._gone(slot) or (ours and theirs):
+                continue
+            if self.merger.carrying.carry(base, left, THEIRS if ours else OURS):
+                self.carried.add(slot.id)
 
     def _order(self, kept: set[int]) -> list[Place]:
         host, guest = self._host()
@@ -330,8 +343,8 @@ class Writing:
         """The node's text."""
         sides = self.owner.sides
         if not order:
-            texts = [side.head + side.text(0, len(side.items)) + side.tail for side in sides]
-            return self.merger.text(texts[0], texts[1], texts[2])
+            heads, tails = zip(*((side.head, side.tail) for side in sides), strict=True)
+            return [*self.merger.text(*heads), *self.merger.text(*tails)]
         before: Place | None = None
         for place in order:
             self._gap(before, place)
@@ -381,8 +394,7 @@ class Writing:
             found.append(item.gap if there and item is not None else None)
         base, ours, theirs = found
         if ours is not None and theirs is not None:
-            terms = Merge.three_way(base, ours, theirs).resolve_trivial()
-            return terms.value if terms.is_resolved and terms.value is not None else ours
+            return _either(base, ours, theirs)
         one = ours if ours is not None else theirs
         if one is not None:
             return one
@@ -392,8 +404,7 @@ class Writing:
         """The gap where no side has the two side by side."""
         if not slot.any.node.is_named or not before.any.node.is_named:
             gaps = self._gaps_before(slot) if not slot.any.node.is_named else self._gaps_after(before)
-            terms = Merge.three_way(gaps[0], gaps[-2 % len(gaps)], gaps[-1]).resolve_trivial()
-            return terms.value if terms.is_resolved else terms.ours
+            return _either(gaps[0], gaps[-2 % len(gaps)], gaps[-1])
         return self._own(slot.any, slot) or self._borrowed() or slot.any.gap
 
     def _own(self, item: Item, slot: Slot) -> bytes:
@@ -472,6 +483,16 @@ class Writing:
             self._put([self.trail, *texts])
 
 
+def _either(base: bytes | None, ours: bytes, theirs: bytes) -> bytes:
+    """A gap by the exact rule; where only its blanks differ, ours."""
+    terms = Merge.three_way(base, ours, theirs).resolve_trivial()
+    if terms.is_resolved and terms.value is not None:
+        return terms.value
+    if ours.split() != theirs.split():
+        raise Conflicted
+    return ours
+
+
 def _stretch(side: Items, slots: Sequence[Slot], which: int) -> bytes:
     places = [v.place for slot in slots if (v := slot.versions[which]) is not None]
     return side.text(min(places), max(places) + 1) if places else b""
@@ -484,5 +505,3 @@ def _first(place: Place) -> Slot:
 def _last(place: Place) -> Slot:
     return place if isinstance(place, Slot) else (place.theirs or place.ours)[-1]
 
-
-__all__ = ["ENTRIES", "IMPORTS", "MEMBERS", "SETS", "Clash", "Conflicted", "Sequencing"]
