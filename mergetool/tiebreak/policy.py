@@ -39,7 +39,14 @@ class Policy(NamedTuple):
 
     def trusts(self, stratum: str) -> bool:
         """Whether the user trusts a stratum whatever was measured."""
-        return any(f"{stratum}/".startswith(f"{trusted}/") for trusted in self.trust)
+        return self.favour(stratum) > 0
+
+    def favour(self, stratum: str) -> int:
+        """How high a trusted stratum ranks: what is named first is preferred; 0 is not trusted."""
+        for place, trusted in enumerate(self.trust):
+            if f"{stratum}/".startswith(f"{trusted}/"):
+                return len(self.trust) - place
+        return 0
 
     def action(self, judgement: Judgement, *, trusted: bool = False) -> str:
         """What to do with a conflict whose best candidate has this judgement."""
@@ -60,9 +67,11 @@ class Policy(NamedTuple):
             most=min(self.most, other.most, key=ACTIONS.index),
             provable=min(self.provable, other.provable, key=ACTIONS.index),
             trust=tuple(
-                sorted(
-                    {stratum for stratum in self.trust if other.trusts(stratum)}
-                    | {stratum for stratum in other.trust if self.trusts(stratum)}
+                dict.fromkeys(
+                    [
+                        *(stratum for stratum in self.trust if other.trusts(stratum)),
+                        *(stratum for stratum in other.trust if self.trusts(stratum)),
+                    ]
                 )
             ),
         )

@@ -34,7 +34,7 @@ def resolve(conflict: C, toolbox: Toolbox[C, T], policy: Policy) -> Resolution[T
         (Ranked(c, j) for c, j in zip(passed, judgements, strict=True)),
         key=lambda r: (
             r.judgement.provable,
-            policy.trusts(r.candidate.stratum),
+            policy.favour(r.candidate.stratum),
             r.judgement.lower,
             r.judgement.probability,
         ),

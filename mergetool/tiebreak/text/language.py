@@ -19,11 +19,16 @@ if TYPE_CHECKING:
 
 
 class Condition(NamedTuple):
-    """An ancestor that must be there: its kind, and the text of one of its fields."""
+    """An ancestor that must be there: its kind, and the text of one of its fields.
+
+    `up` levels above the list; without a field it is the text of the first named child. The text
+    ``*`` is any.
+    """
 
     kind: str
     field: str
     texts: tuple[str, ...]
+    up: int = 1
 
 
 class Imports(NamedTuple):
@@ -64,6 +69,7 @@ class Keyed(NamedTuple):
     separator: str = ""
     trailing: bool = False
     members: bool = False
+    within: tuple[str, ...] = ()  # kinds of the parent's parent, when the parent's does not say
     ordered: bool = False
     references: tuple[str, ...] = ()
 

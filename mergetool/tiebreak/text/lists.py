@@ -57,9 +57,12 @@ def find_list(
 
 def meets(rule: Commutative, node: Node, source: bytes) -> bool:
     """Whether a list is where its rule wants it: ``__all__ = [...]``, ``derive(...)``."""
-    when, around = rule.when, node.parent
+    when = rule.when
     if when is None:
         return True
+    around: Node | None = node
+    for _ in range(when.up):
+        around = around.parent if around is not None else None
     if not source or around is None or around.type != when.kind:
         return False
     named = around.child_by_field_name(when.field) if when.field else around.named_child(0)

@@ -12,9 +12,11 @@ come out clean is a stratum with a precision of its own.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from tiebreak.conflict import Candidate
+from tiebreak.record import NamedTuple
 from tiebreak.text.checks.placing import exhausted, place
 from tiebreak.text.document import OURS, SIDES
 from tiebreak.text.parse import error_count
@@ -49,23 +51,37 @@ STRATA: Final = (
 )
 
 
+class Merged(NamedTuple):
+    """A clean merge of a hunk, and what was done for it."""
+
+    value: bytes
+    notes: frozenset[str]
+
+
 def generate(hunk: Hunk) -> Iterator[Candidate[bytes]]:
     """The merge of the hunk's trees, where it comes out clean."""
+    merged = merge(hunk)
+    if merged is not None:
+        kind, why = next((x for x in STRATA if x[0] in merged.notes), ("edits", "different nodes"))
+        whole = "whole/" if hunk.region.parts else ""
+        yield Candidate(merged.value, NAME, f"by syntax: {why}", f"{NAME}/{whole}{kind}")
+
+
+@lru_cache(maxsize=1)  # what compares layouts asks too
+def merge(hunk: Hunk) -> Merged | None:
+    """Merge the hunk's trees; None where something stays in conflict."""
     from tiebreak.text.trees.merging import Source, merge_trees
 
     versions = _versions(hunk)
     language = hunk.document.language
     if versions is None or language is None:
-        return
+        return None
     sources = [Source(version.source, version.tree) for version in versions]
-    merged = merge_trees(language, sources[0], sources[1], sources[2])
-    if merged is None or merged.text is None:
-        return
-    value = _inside(merged.text, versions[1])
-    if value is not None:
-        kind, why = next((x for x in STRATA if x[0] in merged.notes), ("edits", "different nodes"))
-        whole = "whole/" if hunk.region.parts else ""
-        yield Candidate(value, NAME, f"by syntax: {why}", f"{NAME}/{whole}{kind}")
+    found = merge_trees(language, sources[0], sources[1], sources[2])
+    if found is None or found.text is None:
+        return None
+    value = _inside(found.text, versions[1])
+    return Merged(value, found.notes) if value is not None else None
 
 
 def _versions(hunk: Hunk) -> list[Placed] | None:

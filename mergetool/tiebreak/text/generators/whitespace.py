@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final
 from tiebreak.conflict import Candidate
 from tiebreak.record import NamedTuple
 from tiebreak.text.document import BASE, OURS, THEIRS
+from tiebreak.text.generators import structure
 from tiebreak.text.lexer import solid_tokens
 from tiebreak.text.lines import split_lines
 from tiebreak.text.shape import shape
@@ -81,9 +82,17 @@ def _one_side(hunk: Hunk, side: str, other: str, *, same: bool) -> Iterator[Cand
     elif same:
         why = f"{side} changed only white space"
         kind = _kind(base, laid_out, edited)
-        value = _with_line_ends(edited, base, laid_out)
+        value = _in_layout(hunk, edited) or _with_line_ends(edited, base, laid_out)
         proof = kind != "blank" and _is_layout(hunk, BASE, side)
         yield Candidate(value, NAME, why, f"{NAME}/{kind}", provable=proof)
+
+
+def _in_layout(hunk: Hunk, edited: bytes) -> bytes | None:
+    """`edited` in the other side's layout, where syntax trees can bring the two together."""
+    merged = structure.merge(hunk) if solid_tokens(edited) else None
+    if merged is None or solid_tokens(merged.value) != solid_tokens(edited):
+        return None
+    return merged.value
 
 
 def _with_line_ends(edited: bytes, base: bytes, laid_out: bytes) -> bytes:

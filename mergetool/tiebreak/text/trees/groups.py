@@ -47,7 +47,11 @@ class Groups:
         """Give every item of a node its group and name, where the data has them."""
         source = items.source
         sets = [rule for rule in self._sets.get(items.kind, ()) if meets(rule, parent, source)]
-        keyed = self._keyed.get(items.kind, ())
+        keyed = [
+            rule
+            for rule in self._keyed.get(items.kind, ())
+            if not rule.within or (parent.parent is not None and parent.parent.type in rule.within)
+        ]
         for item in items.items:
             if item.kind in self._imports and self._is_import(item.node, source):
                 item.group, item.name = IMPORTS, self._import(item)
@@ -80,13 +84,15 @@ class Groups:
         within = {c.type for child in node.named_children for c in (child, *child.named_children)}
         return within.isdisjoint(rules.statements)
 
-    def _import(self, item: Item) -> bytes:
-        """An import without the names of its list."""
+    def _import(self, item: Item) -> bytes | None:
+        """An import without the names of its list; None where a comment is among them."""
         node, source = item.node, item.source
         text = source[item.core : item.end]
         found = find_list(node, self.language.commutative)
         names = list(listed(*found)) if found else []
-        if names:
+        if names and found is not None:
+            if any(child.type in self.comments for child in found[0].children):
+                return None
             head = source[item.core : names[0].start_byte] + source[names[-1].end_byte : item.end]
             text = head.translate(None, b",(){}")
         return words(text.replace(b"'", b'"').rstrip(b"; \t\r\n"))

@@ -405,7 +405,8 @@ class Writing:
         if not slot.any.node.is_named or not before.any.node.is_named:
             gaps = self._gaps_before(slot) if not slot.any.node.is_named else self._gaps_after(before)
             return _either(gaps[0], gaps[-2 % len(gaps)], gaps[-1])
-        return self._own(slot.any, slot) or self._borrowed() or slot.any.gap
+        gap = self._own(slot.any, slot) or self._borrowed() or slot.any.gap
+        return gap or self._gaps_after(slot)[0] or b" "
 
     def _own(self, item: Item, slot: Slot) -> bytes:
         """The gap that an item has to a neighbour on its own side; nothing where it has none."""
