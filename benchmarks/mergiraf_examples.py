@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Run mergiraf's example suite through tiebreak and through `git merge-file`, side by side.
 
-    python benchmarks/mergiraf_examples.py PATH [--trust STRATUM...] [--list KIND] [--only WORD]
+    python benchmarks/mergiraf_examples.py PATH [--trust STRATUM...] [--audit] [--list KIND] [--only WORD]
 
 PATH is the folder ``examples`` of a copy of mergiraf's source, kept outside of this repository:
 ``<language>/<working|failing>/<case>/`` with Base, Left, Right and Expected. Nothing is written.
@@ -85,13 +85,16 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("path", type=Path, metavar="PATH")
     parser.add_argument("--trust", nargs="*", default=[], metavar="STRATUM")
+    parser.add_argument("--audit", action="store_true", help="objections to clean merges count")
     parser.add_argument("--list", nargs="*", default=[], choices=KINDS, help="name these cases")
     parser.add_argument("--only", default="", metavar="WORD", help="cases whose name holds WORD")
     return parser
 
 
 def _settings(options: argparse.Namespace) -> Settings:
-    return Settings(style="diff3", labels=Labels(*LABELS), policy=Policy(trust=tuple(options.trust)))
+    policy = Policy(trust=tuple(options.trust))
+    labels = Labels(*LABELS)
+    return Settings(style="diff3", labels=labels, policy=policy, audit=options.audit)
 
 
 def read(folder: Path) -> Iterator[Case]:

@@ -6,8 +6,9 @@ through it. Bytes in, bytes out; no files, no git, no configuration here.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+from tiebreak.conflict import Candidate, Judgement, Ranked
 from tiebreak.policy import ACTIONS, APPLY, SUGGEST, Policy
 from tiebreak.record import NamedTuple
 from tiebreak.resolve import resolve
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from tiebreak.conflict import Resolution
     from tiebreak.text.document import Region
 
+NARROWED: Final = "structure/narrowed"  # `tiebreak.text.narrowing`, which only trust allows
 BINARY_PROBE = 8000  # bytes git looks at for a NUL (xdiff-interface.c, buffer_is_binary)
 
 
@@ -35,6 +37,7 @@ class Settings(NamedTuple):
     algorithm: str = "histogram"
     level: str = "zealous"
     favor: str | None = None  # ours, theirs or union, for what stays in conflict (git's -X)
+    audit: bool = False  # whether what the audit objects to is a conflict, though clean by lines
 
     def render(self, regions: Sequence[Region]) -> Rendered:
         """Write regions, and those in conflict as git would under these settings."""
@@ -90,6 +93,8 @@ def merge_text(
     regions = merge_lines(base, ours, theirs, algorithm=settings.algorithm)
     document = Document(path, regions, language_for(path))
     floor = settings.render(regions)
+    if floor.conflicts == 0 and settings.audit and not any(map(has_markers, sides)):
+        return _audited(document, floor, settings)
     if floor.conflicts == 0 or any(map(has_markers, sides)):
         return TextMerge(floor.text, floor.text, floor.conflicts, floor.conflicts > 0, (), document)
     resolutions = resolve_document(document, settings.policy)
@@ -99,11 +104,58 @@ def merge_text(
         joined = resolve_joined(document, settings.policy)
         if joined is not None and joined.resolution.chosen is not None:
             document, resolutions = joined.document, [joined.resolution]
+    return _written(document, resolutions, floor, settings)
+
+
+def _audited(document: Document, floor: Rendered, settings: Settings) -> TextMerge:
+    """A merge that is clean by lines; what the audit objects to becomes a conflict."""
+    from tiebreak.text.audit import objections
+    from tiebreak.text.joining import resolve_objections
+
+    found = objections(document)
+    joined = resolve_objections(document, found, settings.policy) if found else None
+    if joined is None:
+        return TextMerge(floor.text, floor.text, 0, False, (), document)  # noqa: FBT003
+    return _written(joined.document, [joined.resolution], floor, settings)
+
+
+def _written(
+    document: Document, resolutions: list[Resolution[bytes]], floor: Rendered, settings: Settings
+) -> TextMerge:
+    """The text with what was chosen, and with conflicts made smaller where the user allows it."""
+    left = 0
+    if settings.policy.trusts(NARROWED):
+        resolutions, left = _narrowed(document, resolutions, settings)
     written = settings.render(_settled(document))
-    unmerged = written.conflicts > 0 or any(r.action == APPLY for r in resolutions)
-    return TextMerge(
-        written.text, floor.text, written.conflicts, unmerged, tuple(resolutions), document
-    )
+    conflicts = written.conflicts + left
+    unmerged = conflicts > 0 or any(r.action == APPLY for r in resolutions)
+    return TextMerge(written.text, floor.text, conflicts, unmerged, tuple(resolutions), document)
+
+
+def _narrowed(
+    document: Document, resolutions: list[Resolution[bytes]], settings: Settings
+) -> tuple[list[Resolution[bytes]], int]:
+    """Replace conflicts by smaller ones; gives the resolutions, and how many conflicts these hold.
+
+    The text of such a resolution holds markers. It is applied, never committed.
+    """
+    from tiebreak.text.narrowing import narrowed
+
+    found: list[Resolution[bytes]] = []
+    left = 0
+    for hunk, resolution in zip(document.hunks, resolutions, strict=True):
+        regions = narrowed(hunk) if resolution.chosen is None else None
+        if regions is None:
+            found.append(resolution)
+            continue
+        rendered = settings.render(regions)
+        left += rendered.conflicts
+        why = "what is not in conflict by syntax is merged; the rest stays in conflict"
+        smaller = Candidate(rendered.text, "structure", why, NARROWED)
+        judgement = Judgement(0.0, 0.0, "not measured on real merges")
+        document.chosen[hunk.index] = rendered.text
+        found.append(resolution._replace(action=APPLY, chosen=Ranked(smaller, judgement)))
+    return found, left
 
 
 def resolve_document(document: Document, policy: Policy) -> list[Resolution[bytes]]:

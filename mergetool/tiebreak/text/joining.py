@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from tiebreak.conflict import Resolution
     from tiebreak.policy import Policy
+    from tiebreak.text.audit import Objection
     from tiebreak.text.document import Hunk
 
 TOOLBOX: Final[Toolbox[Hunk, bytes]] = Toolbox(
@@ -46,9 +47,39 @@ def joined_resolution(document: Document, policy: Policy) -> Joined | None:
     changed = [i for i, region in enumerate(document.regions) if _is_changed(region)]
     if document.language is None or len(changed) < 2:  # noqa: PLR2004  (nothing to join)
         return None
-    joined = Document(
-        document.path, join(document.regions, changed[0], changed[-1] + 1), document.language
-    )
+    return _resolved(document, join(document.regions, changed[0], changed[-1] + 1), policy)
+
+
+def resolve_objections(
+    document: Document, found: Sequence[Objection], policy: Policy
+) -> Joined | None:
+    """Take as one conflict what the audit objects to, though it is clean by lines."""
+    changed = [i for i, region in enumerate(document.regions) if _is_changed(region)]
+    lines = [line for objection in found for line in objection.lines]
+    if all(objection.lines for objection in found):
+        inside = _regions_of(document, lines)
+        changed = [i for i in changed if inside[0] <= i <= inside[-1]] + inside
+    if not changed:
+        return None
+    regions = join(document.regions, min(changed), max(changed) + 1)
+    regions = [region._replace(parts=()) for region in regions]
+    return _resolved(document, regions, policy)
+
+
+def _regions_of(document: Document, lines: Sequence[int]) -> list[int]:
+    """The regions of a clean document that hold lines of the merged file."""
+    found: list[int] = []
+    first = 1
+    for index, region in enumerate(document.regions):
+        count = (region.result or b"").count(b"\n")
+        if any(first <= line < first + max(count, 1) for line in lines):
+            found.append(index)
+        first += count
+    return found
+
+
+def _resolved(document: Document, regions: Sequence[Region], policy: Policy) -> Joined:
+    joined = Document(document.path, regions, document.language)
     (hunk,) = joined.hunks
     resolution = resolve(hunk, TOOLBOX, policy)
     if resolution.chosen is not None:

@@ -40,6 +40,13 @@ class Claim(NamedTuple):
     end: int
 
 
+class Twice(NamedTuple):
+    """Something that the file claims more often than either side."""
+
+    reason: str
+    claims: tuple[Claim, ...]
+
+
 def check(hunk: Hunk, candidate: Candidate[bytes]) -> str | None:
     """The first thing that is there twice, with either side elsewhere in the file."""
     reason = _twice(hunk, candidate.value, OURS)
@@ -52,11 +59,17 @@ def whole(document: Document) -> str | None:
     return reasons[0] if all(reasons) else None
 
 
+def repeated(document: Document, source: bytes) -> list[Twice]:
+    """Everything that a version of the file says more often than either side does."""
+    return [
+        Twice(_told(label, len(group)), tuple(group))
+        for (_, label), group in _by_identity(document, source).items()
+        if len(group) > 1 and len(group) > _most(document, label)
+    ]
+
+
 def _twice_in(document: Document, source: bytes) -> str | None:
-    for (_, label), group in _by_identity(document, source).items():
-        if len(group) > 1 and len(group) > _most(document, label):
-            return _told(label, len(group))
-    return None
+    return next((twice.reason for twice in repeated(document, source)), None)
 
 
 def _told(label: Label, number: int) -> str:

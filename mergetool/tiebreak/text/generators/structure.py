@@ -22,10 +22,11 @@ from tiebreak.text.document import OURS, SIDES
 from tiebreak.text.parse import error_count
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from tiebreak.text.checks.placing import Placed
     from tiebreak.text.document import Hunk
+    from tiebreak.text.trees.sequence import Clash
 
 NAME: Final = "structure"
 LARGEST: Final = 600_000  # bytes of a file; its trees are walked in Python
@@ -52,24 +53,31 @@ STRATA: Final = (
 
 
 class Merged(NamedTuple):
-    """A clean merge of a hunk, and what was done for it."""
+    """The merge of a hunk: its text, with what stays in conflict, and what was done for it."""
 
-    value: bytes
+    parts: Sequence[bytes | Clash]
     notes: frozenset[str]
+
+    @property
+    def value(self) -> bytes | None:
+        """The text, where nothing stays in conflict."""
+        texts = [part for part in self.parts if isinstance(part, bytes)]
+        return b"".join(texts) if len(texts) == len(self.parts) else None
 
 
 def generate(hunk: Hunk) -> Iterator[Candidate[bytes]]:
     """The merge of the hunk's trees, where it comes out clean."""
     merged = merge(hunk)
-    if merged is not None:
+    value = merged.value if merged else None
+    if merged is not None and value is not None:
         kind, why = next((x for x in STRATA if x[0] in merged.notes), ("edits", "different nodes"))
         whole = "whole/" if hunk.region.parts else ""
-        yield Candidate(merged.value, NAME, f"by syntax: {why}", f"{NAME}/{whole}{kind}")
+        yield Candidate(value, NAME, f"by syntax: {why}", f"{NAME}/{whole}{kind}")
 
 
 @lru_cache(maxsize=1)  # what compares layouts asks too
 def merge(hunk: Hunk) -> Merged | None:
-    """Merge the hunk's trees; None where something stays in conflict."""
+    """Merge the hunk's trees; None where that cannot be done, or changes what is around it."""
     from tiebreak.text.trees.merging import Source, merge_trees
 
     versions = _versions(hunk)
@@ -78,10 +86,8 @@ def merge(hunk: Hunk) -> Merged | None:
         return None
     sources = [Source(version.source, version.tree) for version in versions]
     found = merge_trees(language, sources[0], sources[1], sources[2])
-    if found is None or found.text is None:
-        return None
-    value = _inside(found.text, versions[1])
-    return Merged(value, found.notes) if value is not None else None
+    parts = _inside(found.parts, versions[1]) if found else None
+    return Merged(parts, found.notes) if found and parts is not None else None
 
 
 def _versions(hunk: Hunk) -> list[Placed] | None:
@@ -98,11 +104,18 @@ def _versions(hunk: Hunk) -> list[Placed] | None:
     return versions
 
 
-def _inside(text: bytes, ours: Placed) -> bytes | None:
+def _inside(parts: Sequence[bytes | Clash], ours: Placed) -> list[bytes | Clash] | None:
     """The hunk's part of the merged file; None where anything around it has changed."""
     before, after = ours.source[: ours.start], ours.source[ours.end :]
-    if len(text) < len(before) + len(after):
-        return None
-    if not text.startswith(before) or not text.endswith(after):
-        return None
-    return text[len(before) : len(text) - len(after)]
+    found = [b"", *parts, b""]
+    first, last = found[1], found[-2]
+    if isinstance(first, bytes) and isinstance(last, bytes):
+        text = first if len(parts) == 1 else first + last
+        if len(text) < len(before) + len(after):
+            return None
+        if not first.startswith(before) or not last.endswith(after):
+            return None
+        if len(parts) == 1:
+            return [text[len(before) : len(text) - len(after)]]
+        return [first[len(before) :], *parts[1:-1], last[: len(last) - len(after)]]
+    return None if before or after else list(parts)
