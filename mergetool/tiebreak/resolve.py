@@ -27,7 +27,8 @@ def resolve(conflict: C, toolbox: Toolbox[C, T], policy: Policy) -> Resolution[T
     would be used. A candidate that drops an edit and
     is not measured to reach `policy.commit` is never applied, whatever `policy.apply` says.
     """
-    proposed = _distinct([c for _, generate in toolbox.generators for c in generate(conflict)])
+    found = [c for _, generate in toolbox.generators for c in generate(conflict)]
+    proposed = _distinct(found, policy)
     passed, rejected = _split(conflict, proposed, toolbox.checks)
     judgements = toolbox.judge(conflict, passed)
     ranked = sorted(
@@ -50,14 +51,18 @@ def resolve(conflict: C, toolbox: Toolbox[C, T], policy: Policy) -> Resolution[T
     return Resolution(conflict, action, chosen, tuple(ranked), tuple(rejected))
 
 
-def _distinct(candidates: Sequence[Candidate[T]]) -> list[Candidate[T]]:
-    """One candidate per value: the first provable proposal of it, else the first."""
+def _distinct(candidates: Sequence[Candidate[T]], policy: Policy) -> list[Candidate[T]]:
+    """One candidate per value: a provable proposal of it, else one trusted, else the first."""
     by_value: dict[T, Candidate[T]] = {}
     for candidate in candidates:
         known = by_value.get(candidate.value)
-        if known is None or (candidate.provable and not known.provable):
+        if known is None or _rank(candidate, policy) > _rank(known, policy):
             by_value[candidate.value] = candidate
     return list(by_value.values())
+
+
+def _rank(candidate: Candidate[T], policy: Policy) -> tuple[bool, int]:
+    return candidate.provable, policy.favour(candidate.stratum)
 
 
 def _split(

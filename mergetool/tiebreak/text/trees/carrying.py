@@ -75,7 +75,7 @@ class Carrying:
         if not base.child_count:
             return False
         sides = [
-            items_of(node, source, groups.comments, groups.attached)
+            items_of(node, source, groups.kinds(node.type))
             for node, source in ((base, sources[0]), (changed, sources[3 - which]))
         ]
         if sides[0] is None or sides[1] is None or len(sides[0].items) != len(sides[1].items):

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 from tiebreak.text.lists import find_list, meets
 from tiebreak.text.lists import items_of as listed
 from tiebreak.text.structure import follow, is_import, words
+from tiebreak.text.trees.items import Kinds
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -42,6 +43,11 @@ class Groups:
         for keyed in language.keyed:
             for parent in keyed.parents:
                 self._keyed.setdefault(parent, []).append(keyed)
+
+    def kinds(self, parent: str) -> Kinds:
+        """What is special among the children of a kind of node."""
+        signs = {rule.separator for rule in self._sets.get(parent, ())} - {",", ";", ""}
+        return Kinds(self.comments, self.attached, next(iter(sorted(signs)), ""))
 
     def name(self, items: Items, parent: Node) -> None:
         """Give every item of a node its group and name, where the data has them."""

@@ -11,6 +11,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
+from tiebreak.record import NamedTuple
+
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
 
@@ -86,37 +88,53 @@ class Items:
         return self.source[a.start : b.end] + b.trail
 
 
-def items_of(
-    node: Node, source: bytes, comments: Collection[str], attached: Collection[str]
-) -> Items | None:
+class Kinds(NamedTuple):
+    """What is special among the children of a node, from the language's data.
+
+    `sign` separates the items of a list besides commas and semicolons; grammars nest such lists
+    (``a | b | c``), and nested ones are taken apart.
+    """
+
+    comments: Collection[str]
+    attached: Collection[str]
+    sign: str = ""
+
+
+def items_of(node: Node, source: bytes, kinds: Kinds) -> Items | None:
     """Cut a node.
 
     None where a parse error is a child, where children overlap, and where text lies between them
     that is in none of them.
     """
     cutter = _Cutter(source, node.start_byte)
-    for child, field in _children(node):
+    signs = SIGNS | {kinds.sign}
+    for child, field in _children(node, flat=bool(kinds.sign)):
         if child.is_error or child.is_missing:
             return None
         item = Item(child, source, field)
-        if item.start >= item.end or (not child.is_named and child.type in SIGNS):
+        if item.start >= item.end or (not child.is_named and child.type in signs):
             continue  # what separates is part of the gap
         if item.start < cutter.position:
             return None
-        cutter.take(item, comment=child.type in comments, attached=child.type in attached)
+        cutter.take(
+            item, comment=child.type in kinds.comments, attached=child.type in kinds.attached
+        )
     tail = cutter.finish(_end(node, source))
     gaps = [*(item.gap for item in cutter.items), tail]
-    if any(gap.strip(BETWEEN) for gap in gaps):
+    if any(gap.strip(BETWEEN + kinds.sign.encode()) for gap in gaps):
         return None
     head = cutter.items[0].gap if cutter.items else b""
     return Items(node.type, source, head, cutter.items, tail)
 
 
-def _children(node: Node) -> Iterator[tuple[Node, str | None]]:
+def _children(node: Node, *, flat: bool) -> Iterator[tuple[Node, str | None]]:
     cursor = node.walk()
     more = cursor.goto_first_child()
     while more and cursor.node is not None:
-        yield cursor.node, cursor.field_name
+        if flat and cursor.node.type == node.type:
+            yield from _children(cursor.node, flat=True)
+        else:
+            yield cursor.node, cursor.field_name
         more = cursor.goto_next_sibling()
 
 

@@ -163,7 +163,7 @@ class Merger:
         if nodes[0] is None or depth > DEEPEST or not self._inner(nodes):
             return self.text(base, ours, theirs)
         sides = [
-            items_of(n, s, self.groups.comments, self.groups.attached) if n is not None else None
+            items_of(n, s, self.groups.kinds(n.type)) if n is not None else None
             for n, s in zip(nodes, self.sources, strict=True)
         ]
         found = [side for side in sides if side is not None]
