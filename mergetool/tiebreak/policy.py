@@ -28,7 +28,8 @@ class Policy(NamedTuple):
 
     `most` caps every action; `provable` is what a provable candidate may do at most. `trust` names
     strata (``structure`` is all of ``structure/...``) that may commit without measured precision:
-    only a user's own configuration can say so.
+    only a user's own configuration can say so. `ordered` names groups of siblings whose order is to
+    be kept though their language says that it has no meaning: ``members``, ``java.sets``.
     """
 
     commit: float = 0.98
@@ -36,6 +37,7 @@ class Policy(NamedTuple):
     most: str = COMMIT
     provable: str = COMMIT
     trust: tuple[str, ...] = ()
+    ordered: tuple[str, ...] = ()
 
     def trusts(self, stratum: str) -> bool:
         """Whether the user trusts a stratum whatever was measured."""
@@ -74,4 +76,5 @@ class Policy(NamedTuple):
                     ]
                 )
             ),
+            ordered=tuple(sorted({*self.ordered, *other.ordered})),
         )

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from tiebreak.policy import Policy
     from tiebreak.text.file import Settings, TextMerge
+    from tiebreak.text.language import Language
 
 RESOLVED: Final = 120  # merged, nothing is left to do: driver/tiebreak-driver
 UNRESOLVED: Final = 121  # the file stays unmerged; %A is right as it is
@@ -151,7 +152,19 @@ def _settings(request: Request, context: Context) -> Settings:
         marker_size=request.marker_size,
         labels=Labels(request.label_ours, request.label_base, request.label_theirs),
         favor=None if text_only else favor(context),
+        audit=bool(os.environ.get("TIEBREAK_AUDIT")) and not text_only,
+        languages=_languages(context.config),
+        trust_languages=True,  # else there are none: nobody would see what they suggest
     )
+
+
+def _languages(config: Mapping[str, str]) -> tuple[Language, ...]:
+    """The repository's own languages, where the user lets them count."""
+    if not settings.repository_languages(config):
+        return ()
+    from tiebreak.text.extending import read_folder
+
+    return read_folder(".")
 
 
 def _policy(path: str, config: Mapping[str, str]) -> Policy:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, NoReturn
 from tiebreak.errors import GitError, InputError
 from tiebreak.git import settings
 from tiebreak.git.repository import config_section, git_version
-from tiebreak.git.stages import object_sizes, read_objects, stage, unmerged
+from tiebreak.git.stages import committed_files, object_sizes, read_objects, stage, unmerged
 from tiebreak.git.worktree import attributes, beyond_link, read_file, write_file
 from tiebreak.journal import Journal, JournalError, Texts, text_entry
 from tiebreak.policy import APPLY, SUGGEST
@@ -22,6 +22,7 @@ from tiebreak.recipe import load_recipe, parse_recipe
 from tiebreak.recipe_errors import NAME
 from tiebreak.text.blocks import rewrite
 from tiebreak.text.diff import algorithm_of
+from tiebreak.text.extending import FOLDER, read_languages
 from tiebreak.text.file import Settings, is_binary, merge_text
 from tiebreak.text.markers import has_markers
 
@@ -162,6 +163,8 @@ def _sources(
         style=governed.style,
         marker_size=attributes.marker_size,
         algorithm=governed.algorithm,
+        languages=governed.languages,
+        trust_languages=governed.trust_languages,
     )
     return _Sources(
         conflict.path, base, ours, theirs, how, governed.seconds, conflict.disagrees_on_mode
@@ -175,7 +178,9 @@ class _Governed:
     not decide about its own merge; the work tree's can only lower it further.
     """
 
-    __slots__ = ("_allowed", "_recipes", "algorithm", "seconds", "style")
+    __slots__ = (
+        "_allowed", "_recipes", "algorithm", "languages", "seconds", "style", "trust_languages",
+    )  # fmt: skip
 
     def __init__(self, conflicts: Sequence[Unmerged], committed: bytes | None, top: str) -> None:
         config = dict(config_section(settings.KEYS))
@@ -183,6 +188,9 @@ class _Governed:
         self.style = settings.style(config)
         self.seconds = settings.timeout(config)
         self._allowed = settings.allowed(config)
+        self.trust_languages = settings.repository_languages(config)
+        brought = committed_files(FOLDER, ".toml", top) if self.trust_languages else []
+        self.languages = read_languages(brought)
         self._recipes = [] if committed is None else [parse_recipe(committed)]
         if all(conflict.path != NAME for conflict in conflicts):
             self._recipes.append(load_recipe(top))

@@ -35,12 +35,15 @@ class Objection(NamedTuple):
     lines: tuple[int, ...]
 
 
-def objections(document: Document) -> list[Objection]:
-    """What the merged file has that neither side has. Nothing where no grammar tells."""
-    merged = document.assemble(OURS)
+def objections(document: Document, merged: bytes | None = None) -> list[Objection]:
+    """What the merged file has that neither side has. Nothing where no grammar tells.
+
+    `merged` is what became of the file; without it, what the document's regions make of it.
+    """
+    merged = document.assemble(OURS) if merged is None else merged
     if document.language is None or document.tree(merged) is None:
         return []
-    broken = parses.whole(document)
+    broken = parses.broken(document, merged)
     found = [Objection(broken, ())] if broken else []
     found += [_objection(merged, twice) for twice in duplicates.repeated(document, merged)]
     found += _lost_imports(document, document.language, merged)

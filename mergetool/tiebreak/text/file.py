@@ -13,7 +13,8 @@ from tiebreak.policy import ACTIONS, APPLY, SUGGEST, Policy
 from tiebreak.record import NamedTuple
 from tiebreak.resolve import resolve
 from tiebreak.text.document import Document
-from tiebreak.text.language import language_for
+from tiebreak.text.extending import language_among
+from tiebreak.text.language import language_for, with_order
 from tiebreak.text.markers import Labels, Rendered, has_markers, render
 from tiebreak.text.merge3 import merge_lines
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     from tiebreak.conflict import Resolution
     from tiebreak.text.document import Region
+    from tiebreak.text.language import Language
 
 NARROWED: Final = "structure/narrowed"  # `tiebreak.text.narrowing`, which only trust allows
 BINARY_PROBE = 8000  # bytes git looks at for a NUL (xdiff-interface.c, buffer_is_binary)
@@ -37,6 +39,8 @@ class Settings(NamedTuple):
     algorithm: str = "histogram"
     level: str = "zealous"
     favor: str | None = None  # ours, theirs or union, for what stays in conflict (git's -X)
+    languages: tuple[Language, ...] = ()  # that the repository brings; they only suggest,
+    trust_languages: bool = False  # unless the user says that they count like the shipped ones
     audit: bool = False  # whether what the audit objects to is a conflict, though clean by lines
 
     def render(self, regions: Sequence[Region]) -> Rendered:
@@ -91,7 +95,7 @@ def merge_text(
     if any(map(is_binary, sides)):
         return TextMerge(ours, ours, 0, unmerged=True, resolutions=(), document=None)
     regions = merge_lines(base, ours, theirs, algorithm=settings.algorithm)
-    document = Document(path, regions, language_for(path))
+    document = Document(path, regions, _language(path, settings))
     floor = settings.render(regions)
     if floor.conflicts == 0 and settings.audit and not any(map(has_markers, sides)):
         return _audited(document, floor, settings)
@@ -104,7 +108,36 @@ def merge_text(
         joined = resolve_joined(document, settings.policy)
         if joined is not None and joined.resolution.chosen is not None:
             document, resolutions = joined.document, [joined.resolution]
-    return _written(document, resolutions, floor, settings)
+    merged = _written(document, resolutions, floor, settings)
+    own = language_among(settings.languages, path)
+    if own is None or settings.trust_languages:
+        return merged
+    return merged._replace(resolutions=_suggested(document, own, merged.resolutions))
+
+
+def _language(path: str, settings: Settings) -> Language | None:
+    """The language of a file, with the order that the policy wants kept."""
+    own = language_among(settings.languages, path) if settings.trust_languages else None
+    language = own or language_for(path)
+    ordered = settings.policy.ordered
+    return with_order(language, ordered) if language is not None and ordered else language
+
+
+def _suggested(
+    document: Document, own: Language, resolutions: Sequence[Resolution[bytes]]
+) -> tuple[Resolution[bytes], ...]:
+    """What is left in conflict, with what a language of the repository suggests for it."""
+    from tiebreak.text.toolbox import TOOLBOX
+
+    again = Document(document.path, document.regions, own)
+    if len(again.hunks) != len(resolutions):
+        return tuple(resolutions)
+    return tuple(
+        old
+        if old.chosen is not None
+        else resolve(hunk, TOOLBOX, Policy(most=SUGGEST, provable=SUGGEST))
+        for hunk, old in zip(again.hunks, resolutions, strict=True)
+    )
 
 
 def _audited(document: Document, floor: Rendered, settings: Settings) -> TextMerge:

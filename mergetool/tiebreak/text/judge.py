@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from tiebreak.text.document import Hunk
 
 TABLE: Final = os.path.join(os.path.dirname(__file__), "precision.tsv")
+LANGUAGES: Final = os.path.join(os.path.dirname(__file__), "languages.tsv")
+BY_LANGUAGE: Final = frozenset({"structure", "keyed", "sets", "imports"})
+"""Generators whose proposals are only as good as a language's data."""
 
 
 class Measured(NamedTuple):
@@ -36,7 +39,19 @@ def judge(hunk: Hunk, candidates: Sequence[Candidate[bytes]]) -> list[Judgement]
     """Judge each candidate by its stratum. Two different provable values prove nothing."""
     table = precision()
     alone = sum(candidate.provable for candidate in candidates) == 1
-    return [_judge(candidate, table, alone=alone) for candidate in candidates]
+    language = hunk.document.language
+    known = language is None or language.name in languages()
+    return [
+        _unknown(candidate)
+        if candidate.generator in BY_LANGUAGE and not known
+        else _judge(candidate, table, alone=alone)
+        for candidate in candidates
+    ]
+
+
+def _unknown(candidate: Candidate[bytes]) -> Judgement:
+    """By the data of a language that was not measured: a suggestion, and nothing is proven."""
+    return Judgement(0.0, 0.0, "no measured precision for this language")
 
 
 def may_use(generator: str, policy: Policy) -> bool:
@@ -74,7 +89,17 @@ def _look_up(stratum: str, table: dict[str, Measured]) -> Measured | None:
 @cache
 def precision() -> dict[str, Measured]:
     """The measured table, by stratum."""
-    with open(TABLE, encoding="utf-8") as lines:
+    return _read(TABLE)
+
+
+@cache
+def languages() -> dict[str, Measured]:
+    """What structural proposals did in each language that was measured."""
+    return _read(LANGUAGES)
+
+
+def _read(path: str) -> dict[str, Measured]:
+    with open(path, encoding="utf-8") as lines:
         rows = [line.rstrip("\n").split("\t") for line in lines if not line.startswith("#")]
     return {
         name: Measured(int(right), int(seen), float(lower)) for name, right, seen, lower in rows

@@ -8,12 +8,13 @@ what is shipped is kept as a table of literals too (`tiebreak.text.language_tabl
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, cast
 
 from tiebreak.record import NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     Data = Mapping[str, object]
 
@@ -118,6 +119,15 @@ def language_for(path: str) -> Language | None:
     return from_data(name, LANGUAGES[name]) if name else None
 
 
+def claims(language: Language, path: str) -> bool:
+    """Whether a language says that a file is its own, by its name or one of its extensions."""
+    base_name = path.rpartition("/")[2]
+    return base_name in language.file_names or any(
+        base_name.lower().endswith(extension.lower()) and base_name != extension
+        for extension in language.extensions
+    )
+
+
 def _by_extension(base_name: str) -> str | None:
     """Try ``.d.ts`` before ``.ts``, and each as it is written before in lower case (``.C``)."""
     from tiebreak.text.language_table import EXTENSIONS
@@ -132,9 +142,29 @@ def _by_extension(base_name: str) -> str | None:
     return None
 
 
+def with_order(language: Language, ordered: Sequence[str]) -> Language:
+    """The language with groups whose order is to be kept: ``members``, or ``java.members``."""
+    mine = {group.removeprefix(f"{language.name}.") for group in ordered}
+    keyed = [
+        rule._replace(ordered=True) if ("members" if rule.members else "entries") in mine else rule
+        for rule in language.keyed
+    ]
+    return language._replace(
+        keyed=tuple(keyed),
+        commutative=() if "sets" in mine else language.commutative,
+        imports=language.imports._replace(order=True) if "imports" in mine else language.imports,
+    )
+
+
 def from_data(name: str, data: Data) -> Language:
-    """A language from the contents of its file. Unknown fields raise `TypeError`, naming them."""
+    """A language from the contents of its file.
+
+    Unknown fields raise `TypeError`, naming them; a grammar that is no plain name `ValueError`: it
+    becomes part of the path of a library that is loaded.
+    """
     known = dict(data)
+    if not re.fullmatch(r"[a-z][a-z0-9_]*", str(known.get("grammar", ""))):
+        raise ValueError(f"grammar: expected the name of one, got {known.get('grammar')!r}")
     known["name"] = name
     imports = _tuples(cast("Data", known.get("imports", {})))
     known["imports"] = Imports(**imports)  # type: ignore[arg-type]

@@ -39,6 +39,13 @@ def whole(document: Document) -> str | None:
     return _compared([error_count(tree) for tree in trees if tree is not None], allowed)
 
 
+def broken(document: Document, text: bytes) -> str | None:
+    """What is wrong with a version of the whole file."""
+    allowed = _allowed(document)
+    tree = document.tree(text)
+    return None if allowed is None or tree is None else _compared([error_count(tree)], allowed)
+
+
 def errors_with(hunk: Hunk, value: bytes) -> str | None:
     """What `check` says of a text, whoever proposed it."""
     allowed = _allowed(hunk.document)

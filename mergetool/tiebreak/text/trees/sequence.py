@@ -89,6 +89,7 @@ class Sequencing:
         self._check_names()
         kept = [slot for slot in self.slots if not self._gone(slot)]
         self._check_deletions()
+        self._note_meeting()
         order = self._order({slot.id for slot in kept})
         return self._written(order)
 
@@ -139,6 +140,19 @@ class Sequencing:
                 other = seen.setdefault(name, slot)
                 if other is not slot and not (self._gone(other) or self._gone(slot)):
                     raise Conflicted
+
+    def _note_meeting(self) -> None:
+        """Note where both sides changed children of one node: what they are, and how near."""
+        by_ours, by_theirs = ([s for s in self.slots if _changed(s, w)] for w in (OURS, THEIRS))
+        if not by_ours or not by_theirs:
+            return
+        groups = {slot.any.group for slot in (*by_ours, *by_theirs)}
+        if len(groups) == 1 and "" not in groups:
+            self.merger.notes.add(groups.pop())
+            return
+        base = self.sides[BASE]
+        lines = b"\n" in base.text(0, len(base.items))
+        self.merger.notes.add("block" if lines else "inline")
 
     def _check_deletions(self) -> None:
         """Two neighbours with an order, one removed by each side, are in conflict."""
@@ -297,6 +311,14 @@ class Placing:
         return Knot(*stretches)
 
 
+def _changed(slot: Slot, which: int) -> bool:
+    """Whether a side added, removed or edited an item."""
+    base, item = slot.versions[BASE], slot.versions[which]
+    if base is None or item is None:
+        return base is not item
+    return not base.same(item) and base.words != item.words
+
+
 def _of(place: Place) -> Item:
     return place.any if isinstance(place, Slot) else place.ours[0].any
 
@@ -419,15 +441,22 @@ class Writing:
         return item.gap if not self.sign else b""
 
     def _gaps_before(self, slot: Slot) -> list[bytes]:
-        return [v.gap for v in slot.versions if v is not None]
+        """The gaps before a sign, without those of empty lists if there are others."""
+        found: list[tuple[bool, bytes]] = []
+        for side, item in zip(self.owner.sides, slot.versions, strict=True):
+            if item is not None:
+                full = item.place > 0 and side.items[item.place - 1].node.is_named
+                found.append((full, item.gap))
+        return _full_ones(found)
 
     def _gaps_after(self, slot: Slot) -> list[bytes]:
-        found = []
+        found: list[tuple[bool, bytes]] = []
         for side, item in zip(self.owner.sides, slot.versions, strict=True):
             if item is not None:
                 following = side.items[item.place + 1 : item.place + 2]
-                found.append(following[0].gap if following else side.tail)
-        return found
+                full = bool(following) and following[0].node.is_named
+                found.append((full, following[0].gap if following else side.tail))
+        return _full_ones(found)
 
     def _borrowed(self) -> bytes | None:
         """The gap that two items of the list have most often."""
@@ -492,6 +521,10 @@ def _either(base: bytes | None, ours: bytes, theirs: bytes) -> bytes:
     if ours.split() != theirs.split():
         raise Conflicted
     return ours
+
+
+def _full_ones(gaps: Sequence[tuple[bool, bytes]]) -> list[bytes]:
+    return [gap for full, gap in gaps if full] or [gap for _, gap in gaps]
 
 
 def _stretch(side: Items, slots: Sequence[Slot], which: int) -> bytes:
