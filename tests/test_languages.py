@@ -52,7 +52,10 @@ def test_the_table_is_what_the_files_say() -> None:
         ("Cargo.lock", "toml"),
         ("dir.py/README", None),
         (".py", None),
-        ("Makefile", None),
+        ("Makefile", "make"),
+        ("src/CMakeLists.txt", "cmake"),
+        ("pyproject.toml", "pyproject"),
+        ("LICENSE", None),
         ("", None),
     ],
 )

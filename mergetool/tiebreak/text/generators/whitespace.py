@@ -82,17 +82,18 @@ def _one_side(hunk: Hunk, side: str, other: str, *, same: bool) -> Iterator[Cand
     elif same:
         why = f"{side} changed only white space"
         kind = _kind(base, laid_out, edited)
-        value = _in_layout(hunk, edited) or _with_line_ends(edited, base, laid_out)
+        value = _with_line_ends(edited, base, laid_out)
+        value = value if value != edited else _in_layout(hunk, edited)
         proof = kind != "blank" and _is_layout(hunk, BASE, side)
         yield Candidate(value, NAME, why, f"{NAME}/{kind}", provable=proof)
 
 
-def _in_layout(hunk: Hunk, edited: bytes) -> bytes | None:
+def _in_layout(hunk: Hunk, edited: bytes) -> bytes:
     """`edited` in the other side's layout, where syntax trees can bring the two together."""
-    merged = structure.merge(hunk) if solid_tokens(edited) else None
-    if merged is None or solid_tokens(merged.value) != solid_tokens(edited):
-        return None
-    return merged.value
+    merged = structure.merge(hunk) if edited.strip() else None
+    value = merged.value if merged is not None else None
+    same = value is not None and solid_tokens(value) == solid_tokens(edited)
+    return value if value is not None and same else edited
 
 
 def _with_line_ends(edited: bytes, base: bytes, laid_out: bytes) -> bytes:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 ALIKE: Final = 0.5  # of the words of both together, for two items to be versions of one
 MOST_PAIRS: Final = 900  # between two neighbours; beyond, what is alike is not looked for
+RENAMED: Final = frozenset({"", "members"})  # groups whose items have a name that may change
 MOVED: Final = 2  # blanks between words of what is found again at another place
 
 Match = list[int | None]  # for each item of the side, its partner's place in base
@@ -113,22 +114,33 @@ class _Matching:
             for _, b, s in pairs:
                 if all((b < x) == (s < y) and b != x and s != y for x, y in chosen):
                     chosen.append((b, s))
-            if not chosen and len(olds) == len(news) == 1 and self._comparable(olds[0], news[0]):
+            if not chosen and len(olds) == len(news) == 1 and self._lone(olds[0], news[0]):
                 chosen = [(olds[0], news[0])]
             for b, s in chosen:
                 self._pair(b, s)
 
-    def _comparable(self, b: int, s: int) -> bool:
-        """Whether one item may have taken the place of another: of its kind, and of its name."""
+    def _lone(self, b: int, s: int) -> bool:
+        """Whether one item may have taken the place of another, however unlike: of its kind."""
         old, new = self.base[b], self.side[s]
         return old.kind == new.kind and (old.name == new.name or not (old.name and new.name))
 
     def _share(self, b: int, s: int) -> float:
+        """How much of their words two items share; none where they cannot be one."""
         old, new = self.base[b], self.side[s]
-        if not self._comparable(b, s) or not old.node.is_named:
+        if old.kind != new.kind or not old.node.is_named or not (
+            self._lone(b, s) or self._renamed(old, new)
+        ):
             return 0.0
         x, y = Counter(old.words.split()), Counter(new.words.split())
         return 2 * sum((x & y).values()) / (sum(x.values()) + sum(y.values()))
+
+    def _renamed(self, old: Item, new: Item) -> bool:
+        """Whether one name can have become the other: members of code, not keys or imports."""
+        if old.group not in RENAMED or new.group not in RENAMED:
+            return False
+        return old.name not in {i.name for i in self.side} and new.name not in {
+            i.name for i in self.base
+        }
 
     def _gaps(self) -> Iterator[tuple[list[int], list[int]]]:
         """The unmatched items between two neighbours that are matched to neighbours."""

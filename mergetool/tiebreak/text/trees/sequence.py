@@ -236,7 +236,8 @@ class Placing:
             stop += 1
         rivals = [place for place in self.order[at:stop] if isinstance(place, Slot)]
         deleted = self._beside_deleted(run)
-        if (rivals or deleted) and not self._free([*rivals, *run]):
+        replaced = bool(rivals) and any(s.base for s in self._knot(before, after).base)
+        if replaced or ((rivals or deleted) and not self._free([*rivals, *run])):
             self.order[at:stop] = [self._knot(before, after)]
         elif rivals:
             self._among(rivals, run, at, stop)
@@ -347,6 +348,10 @@ class Writing:
         self.parts: Parts = []
         self.trail = b""
         self.sign = self._separator()
+        self.indents = [_indent_of(side) for side in owner.sides]
+        found = [indent for indent in self.indents if indent is not None]
+        terms = Merge.three_way(*found).resolve_trivial() if len(found) == len(owner.sides) else None
+        self.indent = terms.value if terms is not None and terms.is_resolved else None
 
     def _separator(self) -> bytes:
         """The sign between items, where all gaps between named ones have the same."""
@@ -419,7 +424,7 @@ class Writing:
             return _either(base, ours, theirs)
         one = ours if ours is not None else theirs
         if one is not None:
-            return one
+            return self._fitted(one, OURS if ours is not None else THEIRS)
         return self._guessed(before, slot)
 
     def _guessed(self, before: Slot, slot: Slot) -> bytes:
@@ -428,7 +433,7 @@ class Writing:
             gaps = self._gaps_before(slot) if not slot.any.node.is_named else self._gaps_after(before)
             return _either(gaps[0], gaps[-2 % len(gaps)], gaps[-1])
         gap = self._own(slot.any, slot) or self._borrowed() or slot.any.gap
-        return gap or self._gaps_after(slot)[0] or b" "
+        return self._fitted(gap or self._gaps_after(slot)[0] or b" ", _side_of(slot))
 
     def _own(self, item: Item, slot: Slot) -> bytes:
         """The gap that an item has to a neighbour on its own side; nothing where it has none."""
@@ -480,11 +485,20 @@ class Writing:
         if one is None:
             raise Conflicted
         if base is None:
-            self._put([one.text])
+            self._put([self._fitted(one.text, _side_of(slot))])
             self.trail = one.trail
             return
         texts = [v.text + v.trail if v is not None else b"" for v in slot.versions]
         self._put([Clash(texts[0], texts[1], texts[2])])
+
+    def _fitted(self, text: bytes, which: int) -> bytes:
+        """What one side wrote, in the indentation that the other gave to all of the list."""
+        own = self.indents[which]
+        if self.indent is None or own is None or own == self.indent:
+            return text
+        first, *rest = text.split(b"\n")
+        lines = [self.indent + line[len(own) :] if line.startswith(own) else line for line in rest]
+        return b"\n".join([first, *lines])
 
     def _knot(self, knot: Knot) -> None:
         base, ours, theirs = (
@@ -521,6 +535,18 @@ def _either(base: bytes | None, ours: bytes, theirs: bytes) -> bytes:
     if ours.split() != theirs.split():
         raise Conflicted
     return ours
+
+
+def _side_of(slot: Slot) -> int:
+    return OURS if slot.versions[OURS] is not None else THEIRS
+
+
+def _indent_of(side: Items) -> bytes | None:
+    """The indentation of a side's items that have a line of their own; None where it varies."""
+    found = {
+        item.gap.rpartition(b"\n")[2] for item in side.items if b"\n" in item.gap and item.node.is_named
+    }
+    return found.pop() if len(found) == 1 else None
 
 
 def _full_ones(gaps: Sequence[tuple[bool, bytes]]) -> list[bytes]:
