@@ -25,7 +25,8 @@ def resolve(conflict: C, toolbox: Toolbox[C, T], policy: Policy) -> Resolution[T
 
     The best-ranked candidate that survives every check decides; late checks are run only on what
     would be used. A candidate that drops an edit and
-    is not measured to reach `policy.commit` is never applied, whatever `policy.apply` says.
+    is not measured to reach `policy.commit` is never applied, whatever `policy.apply` says, unless
+    the user trusts its stratum.
     """
     found = [c for _, generate in toolbox.generators for c in generate(conflict)]
     proposed = _distinct(found, policy)
@@ -92,5 +93,5 @@ def _first_veto(
 def _decide(best: Ranked[T], policy: Policy) -> str:
     trusted = policy.trusts(best.candidate.stratum)
     action = policy.action(best.judgement, trusted=trusted)
-    careful = best.candidate.drops and best.judgement.lower < policy.commit
+    careful = best.candidate.drops and not trusted and best.judgement.lower < policy.commit
     return SUGGEST if careful and action in USED else action

@@ -14,6 +14,7 @@ from tiebreak.record import NamedTuple
 from tiebreak.resolve import resolve
 from tiebreak.text.document import Document
 from tiebreak.text.extending import language_among
+from tiebreak.text.generated import is_generated
 from tiebreak.text.language import language_for, with_order
 from tiebreak.text.markers import Labels, Rendered, has_markers, render
 from tiebreak.text.merge3 import merge_lines
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from tiebreak.text.language import Language
 
 NARROWED: Final = "structure/narrowed"  # `tiebreak.text.narrowing`, which only trust allows
+UNTOUCHED: Final = Policy(most=SUGGEST, provable=SUGGEST)
 BINARY_PROBE = 8000  # bytes git looks at for a NUL (xdiff-interface.c, buffer_is_binary)
 
 
@@ -91,6 +93,8 @@ def merge_text(
     markers (a virtual merge base, rerere's images) get git's text merge and nothing more.
     """
     settings = settings or Settings()
+    if is_generated(path):
+        settings = settings._replace(policy=settings.policy.limited_by(UNTOUCHED))
     sides = (base, ours, theirs)
     if any(map(is_binary, sides)):
         return TextMerge(ours, ours, 0, unmerged=True, resolutions=(), document=None)
@@ -135,7 +139,7 @@ def _suggested(
     return tuple(
         old
         if old.chosen is not None
-        else resolve(hunk, TOOLBOX, Policy(most=SUGGEST, provable=SUGGEST))
+        else resolve(hunk, TOOLBOX, UNTOUCHED)
         for hunk, old in zip(again.hunks, resolutions, strict=True)
     )
 

@@ -18,6 +18,7 @@ from tiebreak.text.generators import (
     structure,
     subsumed,
     tokens,
+    versions,
     whitespace,
 )
 
@@ -31,6 +32,7 @@ GENERATORS: Final = (
     ("adjacent", adjacent.generate),
     ("structure", structure.generate),
     ("tokens", tokens.generate),
+    ("versions", versions.generate),
     ("adjacent-others", adjacent.generate_others),
     ("sides", sides.generate),
 )
