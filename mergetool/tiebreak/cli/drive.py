@@ -116,8 +116,8 @@ def _merge(request: Request, context: Context) -> int:
     outcome = merge_text(request.path, base, ours, theirs, how)
     resolved = outcome.resolved
     status = UNRESOLVED if outcome.unmerged else RESOLVED
-    if not resolved and status == UNRESOLVED and outcome.text == _read(request.target):
-        return UNRESOLVED  # else `git merge` would have cut the conflict otherwise than merge-file
+    if not resolved and outcome.text == _read(request.target):
+        return status  # else `git merge` would have cut the conflict otherwise than merge-file
     _stage(request, outcome.text)
     if not awaited(request):
         withdraw(request)
@@ -127,6 +127,8 @@ def _merge(request: Request, context: Context) -> int:
     os.replace(f"{request.target}.result", request.target)
     if resolved and not context.call.only_looks:
         say(request.path, _summary(resolved, outcome))
+    elif outcome.objections:
+        say(request.path, f"clean by lines, but {outcome.objections[0]}; left in conflict")
     return status
 
 

@@ -72,6 +72,7 @@ class TextMerge(NamedTuple):
     unmerged: bool
     resolutions: tuple[Resolution[bytes], ...]
     document: Document | None  # None for a binary file
+    objections: tuple[str, ...] = ()  # why a merge that is clean by lines is a conflict
 
     @property
     def resolved(self) -> int:
@@ -153,7 +154,8 @@ def _audited(document: Document, floor: Rendered, settings: Settings) -> TextMer
     joined = resolve_objections(document, found, settings.policy) if found else None
     if joined is None:
         return TextMerge(floor.text, floor.text, 0, False, (), document)  # noqa: FBT003
-    return _written(joined.document, [joined.resolution], floor, settings)
+    merged = _written(joined.document, [joined.resolution], floor, settings)
+    return merged._replace(objections=tuple(objection.reason for objection in found))
 
 
 def _written(
