@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Run mergiraf's example suite through tiebreak and through `git merge-file`, side by side.
 
-    python benchmarks/mergiraf_examples.py PATH [--trust STRATUM...] [--audit] [--list KIND] [--only WORD]
+    python benchmarks/mergiraf_examples.py PATH [--trust STRATUM...] [--audit] [--list KIND...]
 
 PATH is the folder ``examples`` of a copy of mergiraf's source, kept outside of this repository:
 ``<language>/<working|failing>/<case>/`` with Base, Left, Right and Expected. Nothing is written.
@@ -15,7 +15,8 @@ Per case the merged file is one of
 
 A case of ``failing`` is compared with what its authors would like to see (``ExpectedIdeally``).
 ``--trust`` gives these strata, as a user's ``tiebreak.trust`` does, the right to resolve without a
-measured precision; that is how mergiraf itself works. Without it only proof and measurement resolve.
+measured precision; that is how mergiraf itself works. Without it only proof and measurement
+resolve. ``--audit`` makes conflicts of what `tiebreak check` objects to in merges clean by lines.
 """
 
 from __future__ import annotations

@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 
 from tiebreak.conflict import Candidate
+from tiebreak.policy import Policy
 from tiebreak.text.checks import duplicates, parses
 from tiebreak.text.document import SIDES, Document, Hunk
 from tiebreak.text.generators import imports, keyed, sets, structure, whitespace
-from tiebreak.policy import Policy
 from tiebreak.text.joining import joined_resolution
 from tiebreak.text.language import language_for
 from tiebreak.text.merge3 import merge_lines

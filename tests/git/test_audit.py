@@ -1,4 +1,4 @@
-"""The audit of merges that are clean by lines: `tiebreak check`, and in the driver where asked for."""
+"""The audit of merges that are clean by lines: `tiebreak check`, and in the driver if asked for."""
 
 from __future__ import annotations
 

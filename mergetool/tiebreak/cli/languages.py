@@ -99,4 +99,3 @@ def _line(row: dict[str, Any]) -> str:
     brought = ", of this repository" if row["from"] != "tiebreak" else ""
     files = " ".join(row["files"][:6]) + (" ..." if len(row["files"]) > 6 else "")  # noqa: PLR2004
     return f"{row['name']:13}{', '.join(row['can']):40} {precision}{brought}\n{'':13}{files}"
-

@@ -84,7 +84,9 @@ class Options(NamedTuple):
 @click.option("--object-id", is_flag=True, help="The three are blobs; print the result's id.")
 @click.option("--resolve", is_flag=True, help="Resolve what tiebreak can, by your policy.")
 @click.option("--json", "as_json", is_flag=True, help="Print hunks and candidates; write nothing.")
-@click.option("--audit", is_flag=True, help="With --resolve: what is clean but wrong is in conflict.")
+@click.option(
+    "--audit", is_flag=True, help="With --resolve: what is clean but wrong is in conflict."
+)
 @click.option("--path", metavar="PATH", help="Merge as if CURRENT were at PATH (its language).")
 def command(**arguments: Any) -> int:
     """Merge OTHER's changes since BASE into CURRENT, exactly as git merge-file does.

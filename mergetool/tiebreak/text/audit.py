@@ -66,7 +66,9 @@ def _lost_imports(document: Document, language: Language, merged: bytes) -> Iter
     """Names whose import one side removed, and that the other side began to use."""
     if not language.imports.statements or not language.imports.binds:
         return
-    sides = {side: _names(document, language, document.texts[side]) for side in (BASE, OURS, THEIRS)}
+    sides = {
+        side: _names(document, language, document.texts[side]) for side in (BASE, OURS, THEIRS)
+    }
     now = _names(document, language, merged)
     for one, other in ((OURS, THEIRS), (THEIRS, OURS)):
         removed = sides[BASE].imported - sides[one].imported - now.imported

@@ -138,9 +138,7 @@ def _suggested(
     if len(again.hunks) != len(resolutions):
         return tuple(resolutions)
     return tuple(
-        old
-        if old.chosen is not None
-        else resolve(hunk, TOOLBOX, UNTOUCHED)
+        old if old.chosen is not None else resolve(hunk, TOOLBOX, UNTOUCHED)
         for hunk, old in zip(again.hunks, resolutions, strict=True)
     )
 

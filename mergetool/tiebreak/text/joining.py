@@ -2,7 +2,7 @@
 
 Some merges cannot be seen hunk by hunk: a function that one side moved and the other edited is a
 conflict at its old place and a clean insertion at the new one. Joined, both are inside one region,
-whose `parts` are what the line merge made of it. If it stays in conflict, the parts are what counts.
+whose `parts` are what the line merge made of it. If it stays in conflict, the parts count.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Joined(NamedTuple):
 
 
 def resolve_joined(document: Document, policy: Policy) -> Joined | None:
-    """Resolve all that was changed as one conflict, where that may lead to more than a suggestion."""
+    """Resolve all that was changed as one conflict, if more than a suggestion may come of it."""
     return joined_resolution(document, policy) if may_use(structure.NAME, policy) else None
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tiebreak.text.document import Hunk
-    from tiebreak.text.trees.sequence import Clash
+    from tiebreak.text.trees.slots import Clash
 
 
 def narrowed(hunk: Hunk) -> list[Region] | None:

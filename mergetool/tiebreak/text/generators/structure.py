@@ -5,9 +5,9 @@ around it is the same in all of them, so only what is in conflict can change. Fo
 `tiebreak.text.joining`) the hunk is everything between its first and its last change, and then code
 that one side moved and the other edited is merged too.
 
-Nothing of it is proof. A clean structural merge says that the sides edited different nodes, which is
-more than different lines or tokens, but on real merges people often choose otherwise; so each way to
-come out clean is a stratum with a precision of its own.
+Nothing of it is proof. A clean structural merge says that the sides edited different nodes, which
+is more than different lines or tokens, but on real merges people often choose otherwise; so each
+way to come out clean is a stratum with a precision of its own.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from tiebreak.text.checks.placing import Placed
     from tiebreak.text.document import Hunk
-    from tiebreak.text.trees.sequence import Clash
+    from tiebreak.text.trees.slots import Clash
 
 NAME: Final = "structure"
 LARGEST: Final = 600_000  # bytes of a file; its trees are walked in Python
@@ -93,7 +93,12 @@ def merge(hunk: Hunk) -> Merged | None:
 def _versions(hunk: Hunk) -> list[Placed] | None:
     """The file with each side's text in the hunk, and ours in every other conflict."""
     document = hunk.document
-    if document.language is None or exhausted(document) or not hunk.region.ours or not hunk.region.theirs:
+    if (
+        document.language is None
+        or exhausted(document)
+        or not hunk.region.ours
+        or not hunk.region.theirs
+    ):
         return None
     if max(map(len, document.texts.values())) > LARGEST:
         return None

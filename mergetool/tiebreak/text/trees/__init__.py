@@ -1,1 +1,1 @@
-"""Three-way merge of syntax trees: items of a node, their matching, their order, the merged text."""
+"""Three-way merge of syntax trees: items, their matching, their order, the merged text."""

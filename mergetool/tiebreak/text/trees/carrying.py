@@ -39,14 +39,16 @@ class Carrying:
     """The edits to be carried, for one merge."""
 
     def __init__(self, merger: Merger) -> None:
+        """Nothing is carried yet."""
         self.merger = merger
         self.edits: list[Edit] = []
         self._found: dict[tuple[int, str], list[tuple[Node, bytes]]] = {}
 
     def carry(self, base: Item, changed: Item, which: int) -> bool:
         """Whether all that `changed` did to `base` could be carried into version `which`."""
-        if base.trail != changed.trail or base.source[base.start : base.core] != (
-            changed.source[changed.start : changed.core]
+        if (
+            base.trail != changed.trail
+            or base.source[base.start : base.core] != (changed.source[changed.start : changed.core])
         ):
             return False
         before = len(self.edits)
@@ -64,10 +66,16 @@ class Carrying:
         if place is not None:
             source = sources[which]
             moved = _indented(new, _indent(sources[other], changed), _indent(source, place))
-            self._add(Edit(which, place.start_byte, place.start_byte + len(_text(place, source)), moved))
+            self._add(
+                Edit(which, place.start_byte, place.start_byte + len(_text(place, source)), moved)
+            )
             self._add(Edit(other, changed.start_byte, changed.start_byte + len(new), old))
             return True
-        return depth < DEEPEST and base.type == changed.type and self._parts(base, changed, which, depth)
+        return (
+            depth < DEEPEST
+            and base.type == changed.type
+            and self._parts(base, changed, which, depth)
+        )
 
     def _parts(self, base: Node, changed: Node, which: int, depth: int) -> bool:
         """Carry what changed inside: no part may have been added or removed."""

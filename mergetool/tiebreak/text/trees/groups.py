@@ -32,6 +32,7 @@ class Groups:
     """A language's rules, by the kind of the parent."""
 
     def __init__(self, language: Language) -> None:
+        """Sort a language's rules."""
         self.language = language
         self.attached = frozenset(k for d in language.definitions for k in d.qualifiers)
         self.comments = frozenset(language.comments)
@@ -105,7 +106,7 @@ class Groups:
 
 
 def _tell_apart(items: Sequence[Item], language: Language) -> None:
-    """Twins of one name get what tells them apart into it; where nothing does, they have no name."""
+    """Twins of one name get what tells them apart into it, or lose their name."""
     for full in (_full_name, lambda _item, _language: None):
         seen: dict[tuple[str, bytes], list[Item]] = {}
         for item in items:
@@ -135,4 +136,3 @@ def _full_name(item: Item, language: Language) -> bytes | None:
 def groups_of(language: Language) -> Groups:
     """The rules of a language; one merge asks for them many times."""
     return Groups(language)
-

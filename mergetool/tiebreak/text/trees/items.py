@@ -8,19 +8,18 @@ the node's text again, byte for byte.
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Final
 
 from tiebreak.record import NamedTuple
+from tiebreak.text.lexer import solid_tokens
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
+    from collections.abc import Collection, Iterator
 
     from tree_sitter import Node
 
 SIGNS: Final = frozenset({",", ";"})
 BETWEEN: Final = b",;\\ \t\r\n\f\v"  # all that may lie between children: other text is content
-_WORD: Final = re.compile(rb"[\w$\x80-\xff]+|[^\w$\s\x80-\xff]")
 
 
 class Item:
@@ -37,6 +36,7 @@ class Item:
     )  # fmt: skip
 
     def __init__(self, node: Node, source: bytes, field: str | None = None) -> None:
+        """A child alone; what belongs to it is added by the cutter."""
         self.node = node
         self.source = source
         self.kind = node.type
@@ -58,9 +58,9 @@ class Item:
 
     @property
     def words(self) -> bytes:
-        """The text and trail less blanks: equal words, equal content."""
+        """The text and trail less the blanks between tokens: equal words, equal content."""
         if self._words is None:
-            self._words = b" ".join(_WORD.findall(self.text + b"\n" + self.trail))
+            self._words = b" ".join(solid_tokens(self.text + b"\n" + self.trail))
         return self._words
 
     def same(self, other: Item) -> bool:
@@ -73,7 +73,10 @@ class Items:
 
     __slots__ = ("head", "items", "kind", "source", "tail")
 
-    def __init__(self, kind: str, source: bytes, head: bytes, items: list[Item], tail: bytes) -> None:
+    def __init__(
+        self, kind: str, source: bytes, head: bytes, items: list[Item], tail: bytes
+    ) -> None:
+        """The items of a node of a kind."""
         self.kind = kind
         self.source = source
         self.head = head
@@ -145,7 +148,7 @@ def _end(node: Node, source: bytes) -> int:
 
 
 class _Cutter:
-    """Collects items; `position` is where the last one ended, `held` what may belong to the next."""
+    """Collects items; `position` is where the last ended, `held` what may belong to the next."""
 
     __slots__ = ("held", "items", "position", "source")
 

@@ -127,8 +127,10 @@ class _Matching:
     def _share(self, b: int, s: int) -> float:
         """How much of their words two items share; none where they cannot be one."""
         old, new = self.base[b], self.side[s]
-        if old.kind != new.kind or not old.node.is_named or not (
-            self._lone(b, s) or self._renamed(old, new)
+        if (
+            old.kind != new.kind
+            or not old.node.is_named
+            or not (self._lone(b, s) or self._renamed(old, new))
         ):
             return 0.0
         x, y = Counter(old.words.split()), Counter(new.words.split())

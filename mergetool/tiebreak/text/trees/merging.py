@@ -7,7 +7,8 @@ side moved it to: then the other's edit goes there. Additions of both sides at o
 together where the language's data says that these siblings have no order, and are a conflict
 everywhere else.
 
-`notes` collects what was done that does not simply follow: see `tiebreak.text.generators.structure`.
+`notes` collects what was done that does not simply follow; `tiebreak.text.generators.structure`
+makes strata of it.
 """
 
 from __future__ import annotations
@@ -22,7 +23,8 @@ from tiebreak.text.parse import parse
 from tiebreak.text.trees.carrying import Carrying, applied
 from tiebreak.text.trees.groups import Groups, groups_of
 from tiebreak.text.trees.items import Item, Items, items_of
-from tiebreak.text.trees.sequence import Clash, Conflicted, Sequencing
+from tiebreak.text.trees.sequence import Sequencing
+from tiebreak.text.trees.slots import Clash, Conflicted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -114,6 +116,7 @@ class Merger:
     """One merge: its sources, and what is known of it so far."""
 
     def __init__(self, language: Language, versions: tuple[Source, Source, Source]) -> None:
+        """Base, ours and theirs, in this order."""
         self.groups: Groups = groups_of(language)
         self.sources = tuple(version.text for version in versions)
         self.trees = tuple(version.tree for version in versions)
@@ -204,9 +207,7 @@ class Merger:
         core = self.node((base.node if base else None, ours.node, theirs.node), depth + 1)
         return [*lead, *core], trail
 
-    def leads(
-        self, base: Item | None, ours: Item, theirs: Item, depth: int
-    ) -> list[bytes | Clash]:
+    def leads(self, base: Item | None, ours: Item, theirs: Item, depth: int) -> list[bytes | Clash]:
         """What stands above an item: comments and attributes."""
         texts = [
             item.source[item.start : item.core] if item else b"" for item in (base, ours, theirs)
@@ -224,4 +225,3 @@ class Merger:
             return Sequencing(self, (sides[0], sides[1], sides[2]), depth).run()
         except Conflicted:
             return [Clash(*texts)]
-
