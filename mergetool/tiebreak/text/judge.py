@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tiebreak.policy import Policy
-    from tiebreak.text.document import Hunk
+    from tiebreak.text.document import Document, Hunk
+    from tiebreak.text.language import Language
 
 TABLE: Final = os.path.join(os.path.dirname(__file__), "precision.tsv")
 LANGUAGES: Final = os.path.join(os.path.dirname(__file__), "languages.tsv")
@@ -39,17 +40,22 @@ def judge(hunk: Hunk, candidates: Sequence[Candidate[bytes]]) -> list[Judgement]
     """Judge each candidate by its stratum. Two different provable values prove nothing."""
     table = precision()
     alone = sum(candidate.provable for candidate in candidates) == 1
-    language = hunk.document.language
-    known = language is None or language.name in languages()
+    known = measured_language(hunk.document) is not None
     return [
-        _unknown(candidate)
+        _unknown()
         if candidate.generator in BY_LANGUAGE and not known
         else _judge(candidate, table, alone=alone)
         for candidate in candidates
     ]
 
 
-def _unknown(candidate: Candidate[bytes]) -> Judgement:
+def measured_language(document: Document) -> Language | None:
+    """A file's language if its data has proved right on real merges; else it proves nothing."""
+    language = document.language
+    return language if language is not None and language.name in languages() else None
+
+
+def _unknown() -> Judgement:
     """By the data of a language that was not measured: a suggestion, and nothing is proven."""
     return Judgement(0.0, 0.0, "no measured precision for this language")
 

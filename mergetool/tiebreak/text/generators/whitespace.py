@@ -18,6 +18,7 @@ from tiebreak.conflict import Candidate
 from tiebreak.record import NamedTuple
 from tiebreak.text.document import BASE, OURS, THEIRS
 from tiebreak.text.generators import structure
+from tiebreak.text.judge import measured_language
 from tiebreak.text.lexer import solid_tokens
 from tiebreak.text.lines import split_lines
 from tiebreak.text.shape import shape
@@ -59,7 +60,7 @@ class Reindent(NamedTuple):
 
 def generate(hunk: Hunk) -> Iterator[Candidate[bytes]]:
     """What is left when white space is no edit."""
-    language = hunk.document.language
+    language = measured_language(hunk.document)
     base, ours, theirs = (_content(hunk.region.side(s), language) for s in (BASE, OURS, THEIRS))
     if ours == theirs:
         why = "the sides differ only in white space"
@@ -116,6 +117,8 @@ def _line_end(text: bytes) -> bytes | None:
 
 def _is_layout(hunk: Hunk, side: str, other: str) -> bool:
     """Whether two sides say the same, white space aside; False where no syntax tree tells."""
+    if measured_language(hunk.document) is None:
+        return False
     shapes = [shape(piece) for s in (side, other) if (piece := piece_of(hunk, s))]
     return len(shapes) == 2 and shapes[0] is not None and shapes[0] == shapes[1]  # noqa: PLR2004
 
@@ -128,7 +131,7 @@ def _same_indents(base: bytes, edited: bytes) -> bool:
 
 def _moves(hunk: Hunk, side: str, other: str) -> bool:
     """Whether indentation is nothing but layout here, on the other side too."""
-    language = hunk.document.language
+    language = measured_language(hunk.document)
     if language is None or language.indentation or not _is_layout(hunk, BASE, side):
         return False
     piece = piece_of(hunk, other)
