@@ -36,9 +36,9 @@ from rich.console import Console
 import halves
 import records
 import tables
-from intervals import clopper_pearson, clustered_lower
 from measure import OTHER
 from tally import by_repository, located
+from tiebreak.learn.intervals import clopper_pearson, clustered_lower
 from tiebreak.text.judge import BY_LANGUAGE
 
 if TYPE_CHECKING:

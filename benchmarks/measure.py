@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from time import perf_counter
 from typing import TYPE_CHECKING, NamedTuple, cast
 
-from extract import Located, locate, normalised
-from history import ConflictedFile, History, Limits, name_of, opened
+from tiebreak.learn.locate import Located, locate, normalised
+from tiebreak.learn.history import ConflictedFile, History, Limits, name_of, opened
 from records import CandidateRecord, HunkRecord, distinct
 from tiebreak.text.file import merge_text
 from tiebreak.text.toolbox import TOOLBOX

@@ -31,7 +31,7 @@ from pygit2.enums import DeltaStatus
 from rich.console import Console
 
 import tables
-from history import History, Limits, name_of, objects_of, opened
+from tiebreak.learn.history import History, Limits, name_of, objects_of, opened
 from tiebreak.text.file import is_binary
 from tiebreak.text.markers import Labels, Rendered, render
 from tiebreak.text.merge3 import merge_lines

@@ -30,7 +30,7 @@ import halves
 import records
 import tables
 import tally
-from history import Limits, name_of
+from tiebreak.learn.history import Limits, name_of
 from measure import Options, Replayed, replay
 from rejudge import rejudge
 

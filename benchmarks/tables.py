@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 import tally
-from intervals import wilson
+from tiebreak.learn.intervals import wilson
 
 if TYPE_CHECKING:
     from collections import Counter

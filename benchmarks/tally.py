@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
-from intervals import clustered_lower, wilson
+from tiebreak.learn.intervals import clustered_lower, wilson
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence

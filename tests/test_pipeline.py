@@ -9,7 +9,7 @@ import pytest
 from tiebreak.conflict import Candidate, Judgement, Toolbox
 from tiebreak.merge import Merge
 from tiebreak.policy import APPLY, COMMIT, LEAVE, SUGGEST, Policy
-from tiebreak.resolve import resolve
+from tiebreak.resolve import propose, resolve
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -83,3 +83,18 @@ def test_a_limit_only_lowers() -> None:
     both = user.limited_by(tree)
     assert both == tree.limited_by(user) == Policy(commit=0.99, apply=0.97, most=APPLY)
     assert both.action(Judgement(1, 1, "", provable=True)) == APPLY
+
+
+def test_a_value_is_offered_when_one_of_its_proposals_passes() -> None:
+    """A proposal that does not say what it drops must not take the value along."""
+
+    def silent(conflict: Number) -> Iterator[Candidate[float]]:
+        yield Candidate(conflict.merge.ours, "silent", "does not notice", "silent")
+
+    def says_so(_: Number, candidate: Candidate[float]) -> str | None:
+        return None if candidate.drops else "loses an edit"
+
+    generators = (("silent", silent), ("ours", ours))
+    box: object = Toolbox(generators, (("edits", says_so),), (), judged(ours=0.1))  # type: ignore[arg-type]
+    passed, rejected = propose(NUMBER, box)  # type: ignore[arg-type]
+    assert ([c.generator for c in passed], rejected) == (["ours"], [])

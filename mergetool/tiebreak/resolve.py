@@ -28,9 +28,7 @@ def resolve(conflict: C, toolbox: Toolbox[C, T], policy: Policy) -> Resolution[T
     is not measured to reach `policy.commit` is never applied, whatever `policy.apply` says, unless
     the user trusts its stratum.
     """
-    found = [c for _, generate in toolbox.generators for c in generate(conflict)]
-    proposed = _distinct(found, policy)
-    passed, rejected = _split(conflict, proposed, toolbox.checks)
+    passed, rejected = propose(conflict, toolbox, policy)
     judgements = toolbox.judge(conflict, passed)
     ranked = sorted(
         (Ranked(c, j) for c, j in zip(passed, judgements, strict=True)),
@@ -52,31 +50,36 @@ def resolve(conflict: C, toolbox: Toolbox[C, T], policy: Policy) -> Resolution[T
     return Resolution(conflict, action, chosen, tuple(ranked), tuple(rejected))
 
 
-def _distinct(candidates: Sequence[Candidate[T]], policy: Policy) -> list[Candidate[T]]:
-    """One candidate per value: a provable proposal of it, else one trusted, else the first."""
-    by_value: dict[T, Candidate[T]] = {}
-    for candidate in candidates:
-        known = by_value.get(candidate.value)
-        if known is None or _rank(candidate, policy) > _rank(known, policy):
-            by_value[candidate.value] = candidate
-    return list(by_value.values())
-
-
-def _rank(candidate: Candidate[T], policy: Policy) -> tuple[bool, int]:
-    return candidate.provable, policy.favour(candidate.stratum)
-
-
-def _split(
-    conflict: C, candidates: Sequence[Candidate[T]], checks: Sequence[tuple[str, Check[C, T]]]
+def propose(
+    conflict: C, toolbox: Toolbox[C, T], policy: Policy | None = None
 ) -> tuple[list[Candidate[T]], list[Rejected[T]]]:
+    """The distinct candidates of all generators: those that pass the cheap checks, and the others.
+
+    Of the proposals of one value the first that passes names it, a provable one before all others,
+    then one that `policy` trusts: one generator may say what the value leaves out where another did
+    not notice.
+    """
+
+    def late(candidate: Candidate[T]) -> tuple[bool, int]:
+        trusted = policy.favour(candidate.stratum) if policy is not None else 0
+        return not candidate.provable, -trusted
+
+    by_value: dict[T, list[Candidate[T]]] = {}
+    for _, generate in toolbox.generators:
+        for candidate in generate(conflict):
+            by_value.setdefault(candidate.value, []).append(candidate)
     passed: list[Candidate[T]] = []
     rejected: list[Rejected[T]] = []
-    for candidate in candidates:
-        veto = _first_veto(conflict, candidate, checks)
-        if veto is None:
-            passed.append(candidate)
+    for proposals in by_value.values():
+        vetoed: list[Rejected[T]] = []
+        for candidate in sorted(proposals, key=late):
+            veto = _first_veto(conflict, candidate, toolbox.checks)
+            if veto is None:
+                passed.append(candidate)
+                break
+            vetoed.append(Rejected(candidate, veto))
         else:
-            rejected.append(Rejected(candidate, veto))
+            rejected.append(vetoed[0])
     return passed, rejected
 
 

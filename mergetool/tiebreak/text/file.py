@@ -22,8 +22,8 @@ from tiebreak.text.merge3 import merge_lines
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tiebreak.conflict import Resolution
-    from tiebreak.text.document import Region
+    from tiebreak.conflict import Judge, Resolution
+    from tiebreak.text.document import Hunk, Region
     from tiebreak.text.language import Language
 
 NARROWED: Final = "structure/narrowed"  # `tiebreak.text.narrowing`, which only trust allows
@@ -41,6 +41,7 @@ class Settings(NamedTuple):
     algorithm: str = "histogram"
     level: str = "zealous"
     favor: str | None = None  # ours, theirs or union, for what stays in conflict (git's -X)
+    judge: Judge[Hunk, bytes] | None = None  # who ranks the candidates; None: the rule judge
     languages: tuple[Language, ...] = ()  # that the repository brings; they only suggest,
     trust_languages: bool = False  # unless the user says that they count like the shipped ones
     audit: bool = False  # whether what the audit objects to is a conflict, though clean by lines
@@ -106,7 +107,7 @@ def merge_text(
         return _audited(document, floor, settings)
     if floor.conflicts == 0 or any(map(has_markers, sides)):
         return TextMerge(floor.text, floor.text, floor.conflicts, floor.conflicts > 0, (), document)
-    resolutions = resolve_document(document, settings.policy)
+    resolutions = resolve_document(document, settings.policy, settings.judge)
     if any(r.chosen is None for r in resolutions):
         from tiebreak.text.joining import resolve_joined
 
@@ -195,17 +196,21 @@ def _narrowed(
     return found, left
 
 
-def resolve_document(document: Document, policy: Policy) -> list[Resolution[bytes]]:
+def resolve_document(
+    document: Document, policy: Policy, judge: Judge[Hunk, bytes] | None = None
+) -> list[Resolution[bytes]]:
     """Resolve every hunk of a document, each by itself, then look at the file as a whole.
 
     Resolutions that are right alone may be wrong together (two hunks that each add the same key),
     and then none is used. What is used is in `document.chosen`.
     """
+    from tiebreak.text.judge import careful
     from tiebreak.text.toolbox import TOOLBOX, whole_file_veto
 
+    toolbox = TOOLBOX if judge is None else TOOLBOX._replace(judge=careful(judge))
     resolutions: list[Resolution[bytes]] = []
     for hunk in document.hunks:
-        resolution = resolve(hunk, TOOLBOX, policy)
+        resolution = resolve(hunk, toolbox, policy)
         resolutions.append(resolution)
         if resolution.chosen is not None:
             document.chosen[hunk.index] = resolution.chosen.candidate.value

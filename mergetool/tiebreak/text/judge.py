@@ -18,6 +18,7 @@ from tiebreak.record import NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from tiebreak.conflict import Judge
     from tiebreak.policy import Policy
     from tiebreak.text.document import Document, Hunk
     from tiebreak.text.language import Language
@@ -26,6 +27,7 @@ TABLE: Final = os.path.join(os.path.dirname(__file__), "precision.tsv")
 LANGUAGES: Final = os.path.join(os.path.dirname(__file__), "languages.tsv")
 BY_LANGUAGE: Final = frozenset({"structure", "keyed", "sets", "imports"})
 """Generators whose proposals are only as good as a language's data."""
+UNMEASURED: Final = "no measured precision for this language"
 
 
 class Measured(NamedTuple):
@@ -35,17 +37,39 @@ class Measured(NamedTuple):
     seen: int
     lower: float
 
+    @property
+    def probability(self) -> float:
+        """The share; Laplace's rule keeps a short winning streak from looking certain."""
+        return (self.right + 1) / (self.seen + 2)
+
 
 def judge(hunk: Hunk, candidates: Sequence[Candidate[bytes]]) -> list[Judgement]:
     """Judge each candidate by its stratum. Two different provable values prove nothing."""
-    table = precision()
     alone = sum(candidate.provable for candidate in candidates) == 1
-    known = measured_language(hunk.document) is not None
+    found = [_judge(candidate, alone=alone) for candidate in candidates]
+    return _suggested(hunk, candidates, found)
+
+
+def careful(judge: Judge[Hunk, bytes]) -> Judge[Hunk, bytes]:
+    """Another judge, which has no say in languages that were not measured."""
+
+    def careful_judge(hunk: Hunk, candidates: Sequence[Candidate[bytes]]) -> list[Judgement]:
+        return _suggested(hunk, candidates, judge(hunk, candidates))
+
+    return careful_judge
+
+
+def _suggested(
+    hunk: Hunk, candidates: Sequence[Candidate[bytes]], found: Sequence[Judgement]
+) -> list[Judgement]:
+    """What comes by the data of a language that was not measured is a suggestion, no proof."""
+    if measured_language(hunk.document) is not None:
+        return list(found)
     return [
-        _unknown()
-        if candidate.generator in BY_LANGUAGE and not known
-        else _judge(candidate, table, alone=alone)
-        for candidate in candidates
+        judgement._replace(lower=0.0, evidence=UNMEASURED, provable=False)
+        if candidate.generator in BY_LANGUAGE
+        else judgement
+        for candidate, judgement in zip(candidates, found, strict=True)
     ]
 
 
@@ -55,35 +79,29 @@ def measured_language(document: Document) -> Language | None:
     return language if language is not None and language.name in languages() else None
 
 
-def _unknown() -> Judgement:
-    """By the data of a language that was not measured: a suggestion, and nothing is proven."""
-    return Judgement(0.0, 0.0, "no measured precision for this language")
-
-
 def may_use(generator: str, policy: Policy) -> bool:
     """Whether anything that a generator proposes could be used under a policy."""
     if any(f"{trusted}/".startswith(f"{generator}/") for trusted in policy.trust):
         return True
     least = min(policy.apply, policy.commit)
     return any(
-        name.startswith(f"{generator}/") and measured.lower >= least
-        for name, measured in precision().items()
+        name.startswith(f"{generator}/") and known.lower >= least
+        for name, known in precision().items()
     )
 
 
-def _judge(candidate: Candidate[bytes], table: dict[str, Measured], *, alone: bool) -> Judgement:
+def _judge(candidate: Candidate[bytes], *, alone: bool) -> Judgement:
     provable = candidate.provable and alone
-    measured = _look_up(candidate.stratum, table)
-    if measured is None:
+    known = measured(candidate.stratum)
+    if known is None:
         return Judgement(0.0, 0.0, "not measured on real merges", provable)
-    # Laplace's rule keeps a short winning streak from looking certain.
-    probability = (measured.right + 1) / (measured.seen + 2)
-    evidence = f"right in {measured.right} of {measured.seen} real conflicts"
-    return Judgement(probability, measured.lower, evidence, provable)
+    evidence = f"right in {known.right} of {known.seen} real conflicts"
+    return Judgement(known.probability, known.lower, evidence, provable)
 
 
-def _look_up(stratum: str, table: dict[str, Measured]) -> Measured | None:
+def measured(stratum: str) -> Measured | None:
     """The stratum's own line, else that of the nearest wider one (``tokens/far`` -> ``tokens``)."""
+    table = precision()
     while stratum not in table:
         wider = stratum.rpartition("/")[0]
         if not wider:

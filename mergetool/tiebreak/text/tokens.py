@@ -57,7 +57,7 @@ class TokenMerge(NamedTuple):
         return None if self.conflicts else b"".join(p for p in self.parts if isinstance(p, bytes))
 
 
-class _Change(NamedTuple):
+class TokenChange(NamedTuple):
     """Base tokens ``[start, end)`` become side tokens ``[first, last)``."""
 
     start: int
@@ -71,8 +71,8 @@ class _Group(NamedTuple):
 
     start: int
     end: int
-    ours: tuple[_Change, ...]
-    theirs: tuple[_Change, ...]
+    ours: tuple[TokenChange, ...]
+    theirs: tuple[TokenChange, ...]
 
 
 def merge_tokens(base: bytes, ours: bytes, theirs: bytes, how: str) -> TokenMerge | None:
@@ -93,17 +93,21 @@ def merge_token_lists(
     budget: Budget,
 ) -> TokenMerge | None:
     """Merge three token lists; None when `budget` is spent."""
-    ids: dict[bytes, int] = {}
-    b, o, t = (
-        [ids.setdefault(key(x, how), len(ids)) for x in side] for side in (base, ours, theirs)
-    )
-    weights = [_weight(token) for token in ids]
-    to_ours = align(b, o, weights, budget)
-    to_theirs = align(b, t, weights, budget)
-    if to_ours is None or to_theirs is None:
+    by_ours = token_changes(base, ours, how, budget)
+    by_theirs = token_changes(base, theirs, how, budget)
+    if by_ours is None or by_theirs is None:
         return None
-    changed = (_changes(to_ours, len(b), len(o)), _changes(to_theirs, len(b), len(t)))
-    return _Weaver(base, ours, theirs, how).weave(*changed)
+    return _Weaver(base, ours, theirs, how).weave(by_ours, by_theirs)
+
+
+def token_changes(
+    base: Sequence[bytes], side: Sequence[bytes], how: str, budget: Budget
+) -> list[TokenChange] | None:
+    """What a side did to base's tokens, in order; None when `budget` is spent."""
+    ids: dict[bytes, int] = {}
+    b, s = ([ids.setdefault(key(x, how), len(ids)) for x in tokens] for tokens in (base, side))
+    blocks = align(b, s, [_weight(token) for token in ids], budget)
+    return None if blocks is None else _changes(blocks, len(b), len(s))
 
 
 def _weight(token: bytes) -> int:
@@ -112,18 +116,18 @@ def _weight(token: bytes) -> int:
     return WORD if _WORDLIKE.match(token) else SIGN
 
 
-def _changes(blocks: Sequence[Block], base: int, side: int) -> list[_Change]:
+def _changes(blocks: Sequence[Block], base: int, side: int) -> list[TokenChange]:
     """The gaps between matching blocks."""
-    changes: list[_Change] = []
+    changes: list[TokenChange] = []
     i = j = 0
     for block in [*blocks, Block(base, side, 0)]:
         if block.a > i or block.b > j:
-            changes.append(_Change(i, block.a, j, block.b))
+            changes.append(TokenChange(i, block.a, j, block.b))
         i, j = block.a + block.size, block.b + block.size
     return changes
 
 
-def _groups(ours: Sequence[_Change], theirs: Sequence[_Change]) -> Iterator[_Group]:
+def _groups(ours: Sequence[TokenChange], theirs: Sequence[TokenChange]) -> Iterator[_Group]:
     """Changes in the order of base; those that overlap or touch are one group."""
     i = j = 0
     while i < len(ours) or j < len(theirs):
@@ -154,7 +158,7 @@ class _Weaver:
         self.clean: list[bytes] = []
         self.blanks_clash = False
 
-    def weave(self, ours: Sequence[_Change], theirs: Sequence[_Change]) -> TokenMerge:
+    def weave(self, ours: Sequence[TokenChange], theirs: Sequence[TokenChange]) -> TokenMerge:
         """Walk base from group to group; `o` and `t` follow in the sides."""
         b = o = t = 0
         for group in _groups(ours, theirs):
@@ -236,7 +240,7 @@ class _Weaver:
             self.clean = []
 
 
-def _growth(change: _Change) -> int:
+def _growth(change: TokenChange) -> int:
     return (change.last - change.first) - (change.end - change.start)
 
 

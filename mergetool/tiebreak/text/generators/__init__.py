@@ -10,6 +10,7 @@ from typing import Final
 
 from tiebreak.text.generators import (
     adjacent,
+    combos,
     identical,
     imports,
     keyed,
@@ -35,4 +36,5 @@ GENERATORS: Final = (
     ("versions", versions.generate),
     ("adjacent-others", adjacent.generate_others),
     ("sides", sides.generate),
+    ("combos", combos.generate),
 )

@@ -18,6 +18,10 @@ from typing import TYPE_CHECKING, NamedTuple
 from pygit2 import Patch
 from pygit2.enums import DiffOption
 
+from tiebreak.learn.equality import normalised
+
+__all__ = ["CONTEXT", "Located", "locate", "normalised"]
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -52,11 +56,6 @@ def locate(regions: Sequence[Region], committed: bytes) -> list[Located]:
     forward = _resolutions(keys, wanted, sentinels)
     backward = _backward(keys, wanted, sentinels)
     return [_judge(lines, there, back) for there, back in zip(forward, backward, strict=True)]
-
-
-def normalised(text: bytes) -> bytes:
-    """`text` without any whitespace: how resolutions are compared (MergeBERT, section 7)."""
-    return b"".join(text.split())
 
 
 _SENTINEL = b"\x01the conflict numbered "

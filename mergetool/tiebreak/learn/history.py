@@ -77,6 +77,10 @@ class History:
             found = [name for name in found if name in self._limits.only]
         return [pygit2.Oid(hex=name) for name in found[: self._limits.max_merges or None]]
 
+    def time(self, merge: pygit2.Oid) -> int:
+        """When a merge was committed, in seconds since 1970."""
+        return self._commit(merge).commit_time
+
     def conflicts(self, merge: pygit2.Oid) -> Iterator[ConflictedFile]:
         """The files in conflict of one merge that people then settled by editing."""
         commit = self._commit(merge)

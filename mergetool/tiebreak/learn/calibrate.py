@@ -1,0 +1,75 @@
+"""Calibrate a judge on hunks of repositories that it has not seen.
+
+Probabilities: isotonic regression of right on score (Zadrozny and Elkan, KDD 2002), over all
+candidates, as a short table. Bounds: for a fixed ladder of scores, the share of right first choices
+among hunks at least that sure, and its lower confidence bound, clustered by repository
+(`tiebreak.learn.intervals`).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from tiebreak.learn.intervals import clustered_lower
+from tiebreak.ranker.calibration import Calibration, Step
+
+if TYPE_CHECKING:
+    from tiebreak.learn.packed import Packed
+    from tiebreak.learn.verdicts import Verdicts
+
+KNOTS: Final = 40  # of the table of probabilities, at the most
+LADDER: Final = (0.01, 0.02, 0.04, 0.07, 0.10, 0.15, 0.20, 0.30, 0.40, 0.50, 0.70, 1.0)
+PROVEN: Final = 0.90  # proofs below the doubt are right less often than this
+FEW: Final = 60  # proofs that say something of their precision
+
+
+def calibrate(packed: Packed, scores: Any, found: Verdicts) -> Calibration:
+    """The tables, from scores of every candidate and the verdicts that they make."""
+    knots = isotonic(scores, packed.right)
+    return Calibration(knots, ladder(found), doubt(packed, scores))
+
+
+def isotonic(scores: Any, right: Any) -> list[tuple[float, float]]:
+    """Rising pairs (score, share right), as few as keep the shape."""
+    from sklearn.isotonic import IsotonicRegression
+
+    model = IsotonicRegression(y_min=0.0, y_max=1.0, out_of_bounds="clip").fit(scores, right)
+    where = np.unique(np.quantile(scores, np.linspace(0, 1, 10 * KNOTS)))
+    where = where[:: max(1, len(where) // KNOTS)]
+    where = np.unique(np.append(where, [scores.min(), scores.max()]))
+    return [(float(x), float(y)) for x, y in zip(where, model.predict(where), strict=True)]
+
+
+def ladder(found: Verdicts) -> list[Step]:
+    """The steps, the surest first: each speaks of all hunks at least as sure."""
+    order = np.sort(found.sure)[::-1]
+    steps = []
+    for share in LADDER:
+        least = order[max(0, round(share * len(order)) - 1)]
+        sure = found.sure >= least
+        clusters = [
+            (int(found.right[of].sum()), int(of.sum()))
+            for repo in np.unique(found.repos)
+            if (of := sure & (found.repos == repo)).any()
+        ]
+        lower = clustered_lower(clusters)
+        steps.append(Step(float(least), int(found.right[sure].sum()), int(sure.sum()), lower))
+    return steps
+
+
+def doubt(packed: Packed, scores: Any) -> float:
+    """The probability below which what is provable is not taken for proof.
+
+    The lowest at which the provable candidates above it are right in `PROVEN` of the cases.
+    """
+    provable = packed.features[:, packed.names.index("provable")] > 0
+    order = np.argsort(-scores[provable], kind="stable")
+    sure, right = scores[provable][order], packed.right[provable][order]
+    shares = right.cumsum() / np.arange(1, len(right) + 1)
+    good = np.nonzero(shares[FEW:] >= PROVEN)[0]
+    if not len(good):
+        return 1.0
+    last = good[-1] + FEW
+    return 0.0 if last + 1 == len(sure) else float(sure[last])

@@ -1,0 +1,78 @@
+"""From a trained network to the files that the driver runs: ONNX, in 8-bit integers where that holds.
+
+The graph takes one hunk: its candidates' sequences, padded to one length, and gives their scores, NONE
+first. `about.json` beside it has what else the judge must know.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import torch
+
+from tiebreak.learn.network import Ranker, Shape
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+INPUTS: Final = ("pieces", "codes", "words", "seams", "real", "features", "strata")
+OPSET: Final = 17
+
+
+def load(path: Path) -> tuple[Ranker, dict[str, Any]]:
+    """A network and what was saved beside it, from `model.pt` of a training run."""
+    saved: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    ranker = Ranker(Shape(**saved["shape"]))
+    state = {k: v.float() if v.is_floating_point() else v for k, v in saved["ranker"].items()}
+    ranker.load_state_dict(state)
+    return ranker.eval(), saved
+
+
+def to_onnx(ranker: Ranker, target: Path, *, small: bool) -> None:
+    """Write the graph; `small`: with matrices in 8-bit integers."""
+    n, length = 3, 24
+    shape = ranker.shape
+    example = (
+        torch.ones(n, length, dtype=torch.int64),
+        torch.ones(n, length, dtype=torch.int64),
+        torch.ones(n, length, dtype=torch.int64),
+        torch.zeros(n, length, dtype=torch.int64),
+        torch.ones(n, length, dtype=torch.bool),
+        torch.zeros(n, shape.features),
+        torch.zeros(n, dtype=torch.int64),
+    )
+    axes: dict[str, Mapping[int, str]] = {
+        name: {0: "candidates", 1: "length"} for name in INPUTS[:5]
+    }
+    axes |= {"features": {0: "candidates"}, "strata": {0: "candidates"}, "scores": {0: "choices"}}
+    with tempfile.TemporaryDirectory() as folder:
+        full = Path(folder) / "full.onnx"
+        torch.onnx.export(
+            ranker,
+            example,
+            str(full),
+            input_names=list(INPUTS),
+            output_names=["scores"],
+            dynamic_axes=axes,
+            opset_version=OPSET,
+            dynamo=False,
+        )
+        if small:
+            _quantise(full, target)
+        else:
+            full.replace(target)
+
+
+def _quantise(full: Path, target: Path) -> None:
+    from onnxruntime.quantization import QuantType, quantize_dynamic
+
+    quantize_dynamic(str(full), str(target), weight_type=QuantType.QInt8)
+
+
+def about(saved: Mapping[str, Any], **more: Any) -> bytes:
+    """The text of `about.json`."""
+    kept = {"shape": saved["shape"], "strata": saved["strata"], "features": saved["features"]}
+    return json.dumps({**kept, **more}, indent=1).encode() + b"\n"

@@ -1,0 +1,251 @@
+"""Train the ranker: ``python -m tiebreak.learn.fit DATA.npz -o FOLDER --seconds 300``.
+
+Reads the packed arrays only, so it runs wherever torch and numpy are. Seeded, checkpointed after
+every pass and resumable; a time limit sets the length of the schedule.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from tiebreak.learn.batches import Batch, Data, means_by_hunk, renamed
+from tiebreak.learn.network import Ranker, Shape
+from tiebreak.learn.split import fold_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+ROOM: Final = 65_536  # pieces in a batch, padding included
+RATE: Final = 6e-4
+WARM: Final = 0.06  # of the schedule
+KEPT: Final = 0.3  # weight of the dense label's loss
+FORGET: Final = 0.12  # share of pieces that are hidden in training
+DECAY: Final = 0.05
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("data", type=Path)
+    parser.add_argument("-o", "--output", type=Path, required=True)
+    parser.add_argument("--seconds", type=float, default=300)
+    parser.add_argument("--passes", type=int, default=12)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--width", type=int, default=256)
+    parser.add_argument("--layers", type=int, default=6)
+    parser.add_argument("--pieces", type=int, default=8192)
+    parser.add_argument("--room", type=int, default=ROOM)
+    parser.add_argument("--rate", type=float, default=RATE)
+    parser.add_argument("--dropout", type=float, default=0.1)
+    parser.add_argument("--fold", type=int, default=-1, help="hold this one out; -1: none")
+    parser.add_argument("--threads", type=int, default=0)
+    options = parser.parse_args(arguments)
+    if options.threads:
+        torch.set_num_threads(options.threads)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    data = Data(options.data, device)
+    options.output.mkdir(parents=True, exist_ok=True)
+    Training(data, options).run()
+    return 0
+
+
+class Training:
+    """One training run and its state."""
+
+    def __init__(self, data: Data, options: argparse.Namespace) -> None:
+        """Prepare the network and the hunks; takes up a checkpoint that is there."""
+        torch.manual_seed(options.seed)
+        self.data, self.options = data, options
+        self.shape = Shape(
+            options.pieces,
+            len(data.about["features"]),
+            len(data.about["strata"]),
+            width=options.width,
+            layers=options.layers,
+            dropout=options.dropout,
+        )
+        self.ranker = Ranker(self.shape).to(data.device)
+        hunks = data.about["hunks"]
+        folds = [fold_of(hunk["repo"]) for hunk in hunks]
+        self.train = [i for i, fold in enumerate(folds) if fold != options.fold]
+        self.watch = [i for i, fold in enumerate(folds) if fold == options.fold]
+        self.optimizer = torch.optim.AdamW(
+            _groups(self.ranker), lr=options.rate, betas=(0.9, 0.98), weight_decay=DECAY
+        )
+        self.generator = torch.Generator(device=data.device).manual_seed(options.seed)
+        self.random = np.random.default_rng(options.seed)
+        self.started, self.passed, self.curve = time.monotonic(), 0, list[dict[str, float]]()
+        self.checkpoint = options.output / "checkpoint.pt"
+        if self.checkpoint.exists():
+            self._take_up()
+
+    def _take_up(self) -> None:
+        state = torch.load(self.checkpoint, map_location=self.data.device, weights_only=True)
+        self.ranker.load_state_dict(state["ranker"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.passed = state["passed"]
+        self.started -= state["seconds"]
+        print(f"goes on after pass {self.passed}", flush=True)
+
+    def run(self) -> None:
+        """All passes, or as many as the time allows; then the predictions of every hunk."""
+        total = self.options.passes
+        while self.passed < total and self._used() < 1:
+            self._pass(total)
+            self.passed += 1
+            line = {"pass": self.passed, "seconds": round(self._seconds(), 1)}
+            if self.watch:
+                line |= self.top(self.watch, self.predict(self.watch))
+            self.curve.append(line)
+            print(json.dumps(line), flush=True)
+            self._save()
+        everything = list(range(len(self.data)))
+        np.savez_compressed(self.options.output / "scores.npz", scores=self.predict(everything).astype(np.float16))
+        (self.options.output / "curve.json").write_text(json.dumps(self.curve, indent=1) + "\n")
+
+    def _seconds(self) -> float:
+        return time.monotonic() - self.started
+
+    def _used(self) -> float:
+        """How much of the schedule is over: by passes or by time, whichever is further."""
+        return self._seconds() / self.options.seconds
+
+    def _pass(self, total: int) -> None:
+        self.ranker.train()
+        plan = self.data.plan(self.train, self.options.room, self.passed + 1000 * self.options.seed)
+        for number, hunks in enumerate(plan):
+            over = max(self._used(), (self.passed + number / len(plan)) / total)
+            if over >= 1:
+                break
+            for group in self.optimizer.param_groups:
+                group["lr"] = self.options.rate * _schedule(over)
+            batch = self.data.batch(hunks, swap=bool(self.random.integers(2)))
+            with _mixed(self.data.device):
+                loss = self._loss(batch)
+            self.optimizer.zero_grad(set_to_none=True)
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(self.ranker.parameters(), 1.0)
+            self.optimizer.step()
+
+    def _loss(self, batch: Batch) -> Tensor:
+        hidden = torch.rand(batch.pieces.shape, generator=self.generator, device=batch.pieces.device)
+        pieces = batch.pieces.masked_fill(hidden < FORGET, 0)
+        words = renamed(batch.words, self.generator)
+        states, means = self.ranker.encode(pieces, batch.codes, words, batch.seams, batch.real)
+        kept = batch.kept.masked_fill(~batch.real, 2)
+        says = self.ranker.keeps(states).squeeze(-1).float()
+        known = kept != 2  # noqa: PLR2004  (see UNKNOWN_COLUMN)
+        dense = functional.binary_cross_entropy_with_logits(says[known], kept[known].float())
+        table = means_by_hunk(means, batch)
+        scores = self.ranker.rank(table, batch.features, batch.strata, batch.present)
+        return listwise(scores, batch.right) + KEPT * dense
+
+    @torch.no_grad()
+    def predict(self, hunks: Sequence[int]) -> Any:
+        """Log-probabilities (hunks, 1 + candidates) in the order given; NONE first."""
+        self.ranker.eval()
+        found = torch.zeros((len(self.data), 1 + self.data_width()), device=self.data.device)
+        for some in self.data.plan(hunks, 2 * self.options.room, 0):
+            batch = self.data.batch(some)
+            with _mixed(self.data.device):
+                _, means = self.ranker.encode(
+                    batch.pieces, batch.codes, batch.words, batch.seams, batch.real
+                )
+                scores = self.ranker.rank(
+                    means_by_hunk(means, batch), batch.features, batch.strata, batch.present
+                )
+            found[batch.hunks.to(found.device)] = scores.float().log_softmax(-1)
+        return found[torch.tensor(list(hunks), device=found.device)].cpu().numpy()
+
+    def data_width(self) -> int:
+        """The most candidates of a hunk."""
+        from tiebreak.ranker.encoding import MOST
+
+        return MOST
+
+    def top(self, hunks: Sequence[int], scores: Any) -> dict[str, float]:
+        """Accuracy of the first choice, of the first three, and the loss, on some hunks."""
+        right = np.zeros((len(hunks), scores.shape[1] - 1), bool)
+        flat = self.data.right.cpu().numpy()
+        for at, hunk in enumerate(hunks):
+            first, last = self.data.firsts[hunk], self.data.firsts[hunk + 1]
+            right[at, : last - first] = flat[first:last]
+        order = np.argsort(-scores[:, 1:], axis=1)
+        sorted_right = np.take_along_axis(right, order, 1)
+        wanted = np.concatenate([~right.any(1, keepdims=True), right], 1)
+        loss = -np.log(np.maximum((np.exp(scores) * wanted).sum(1), 1e-9)).mean()
+        best = np.exp(scores[:, 1:].max(1))
+        sure = np.argsort(-best)
+        hits = sorted_right[sure, 0].cumsum() / np.arange(1, len(hunks) + 1)
+        covered = {
+            f"cover{round(100 * level)}": float(_coverage(hits, level)) for level in (0.9, 0.95)
+        }
+        source = np.array([self.data.about["hunks"][hunk]["source"] for hunk in hunks])
+        return {
+            "loss": round(float(loss), 4),
+            "top1": round(float(sorted_right[:, 0].mean()), 4),
+            "top3": round(float(sorted_right[:, :3].any(1).mean()), 4),
+            "source1": round(float(sorted_right[source, 0].mean()), 4),
+            **covered,
+        }
+
+    def _save(self) -> None:
+        state = {
+            "ranker": self.ranker.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "passed": self.passed,
+            "seconds": self._seconds(),
+        }
+        torch.save(state, self.checkpoint)
+        model = {
+            "shape": self.shape._asdict(),
+            "strata": self.data.about["strata"],
+            "features": self.data.about["features"],
+            "ranker": {k: v.half() if v.is_floating_point() else v for k, v in self.ranker.state_dict().items()},
+        }
+        torch.save(model, self.options.output / "model.pt")
+
+
+def listwise(scores: Tensor, right: Tensor) -> Tensor:
+    """Minus the log of the chance given to what the people chose; NONE where nothing was right."""
+    wanted = torch.cat([~right.any(1, keepdim=True), right], 1)
+    logs = scores.log_softmax(-1).masked_fill(~wanted, -1e9)
+    return -logs.logsumexp(-1).mean()
+
+
+def _schedule(over: float) -> float:
+    """Linear warm-up, then a cosine to a hundredth."""
+    if over < WARM:
+        return over / WARM
+    return 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * (over - WARM) / (1 - WARM)))
+
+
+def _groups(ranker: Ranker) -> list[dict[str, Any]]:
+    """Matrices decay; vectors do not."""
+    matrices = [p for p in ranker.parameters() if p.ndim > 1]
+    vectors = [p for p in ranker.parameters() if p.ndim <= 1]
+    return [{"params": matrices}, {"params": vectors, "weight_decay": 0.0}]
+
+
+def _mixed(device: torch.device) -> torch.autocast:
+    return torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda")
+
+
+def _coverage(hits: Any, level: float) -> float:
+    good = np.nonzero(hits >= level)[0]
+    return round((good[-1] + 1) / len(hits), 4) if len(good) else 0.0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,41 @@
+"""The packed arrays of `tiebreak.learn.tensors`, read without torch: labels and what reports need."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+class Packed(NamedTuple):
+    """One row a candidate in `features` and `right`; `counts` says how many a hunk has."""
+
+    features: Any
+    right: Any
+    counts: Any
+    hunks: list[dict[str, Any]]  # digest, repo, language, whole, source, reach
+    names: list[str]  # of the features
+    strata: list[str]
+
+    @property
+    def firsts(self) -> Any:
+        """For each hunk the row of its first candidate; one more at the end."""
+        return np.concatenate([[0], np.cumsum(self.counts)])
+
+
+def load(path: Path) -> Packed:
+    """Read a file that `tiebreak.learn.tensors.pack` wrote."""
+    raw = np.load(path)
+    about = json.loads(raw["about"].tobytes())
+    return Packed(
+        raw["features"],
+        raw["right"].astype(bool),
+        raw["counts"].astype(np.int64),
+        about["hunks"],
+        about["features"],
+        about["strata"],
+    )

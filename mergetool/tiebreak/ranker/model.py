@@ -1,0 +1,118 @@
+"""The shipped model: its files, and running it with ONNX Runtime.
+
+    model.onnx       one hunk's candidates in, their scores out, NONE first
+    vocabulary.json  the pieces of words
+    about.json       names of features and strata, calibration, where it comes from
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from math import exp
+from typing import TYPE_CHECKING, Any, Final
+
+from tiebreak.errors import InputError
+from tiebreak.ranker import calibration, vocabulary
+from tiebreak.ranker.encoding import PADDING, encode
+from tiebreak.ranker.features import names
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tiebreak.ranker.encoding import Case, Encoded, Sequence_
+
+FILES: Final = ("model.onnx", "vocabulary.json", "about.json")
+NEEDS: Final = ("numpy", "onnxruntime", "tokenizers")
+THREADS: Final = 2
+
+
+def folder() -> str:
+    """Where the shipped model is: in the package, or beside it in a checkout."""
+    package = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    checkout = os.path.dirname(os.path.dirname(package))
+    installed = os.path.join(package, "_models", "judge")
+    return installed if os.path.isdir(installed) else os.path.join(checkout, "models", "judge")
+
+
+def missing() -> str | None:
+    """What keeps the model from running here, in words; None when nothing does."""
+    from importlib.util import find_spec
+
+    lacking = [name for name in NEEDS if find_spec(name) is None]
+    if lacking:
+        return f"the learned judge needs {', '.join(lacking)}: pip install 'tiebreak[ranker]'"
+    absent = [name for name in FILES if not os.path.isfile(os.path.join(folder(), name))]
+    return f"no model in {folder()}: {', '.join(absent)} missing" if absent else None
+
+
+class Model:
+    """A model that is ready to judge."""
+
+    def __init__(self, where: str) -> None:
+        """Load the files in the folder `where`; `InputError` when they do not fit this version."""
+        import onnxruntime
+
+        try:
+            with open(os.path.join(where, "about.json"), "rb") as file:
+                self.about: dict[str, Any] = json.load(file)
+            self.calibration = calibration.from_json(self.about["calibration"])
+            strata: list[str] = self.about["strata"]
+            fits = self.about["features"] == names()
+        except (OSError, ValueError, KeyError) as error:
+            raise InputError(f"{where} holds no model: {error!r}") from error
+        if not fits:
+            raise InputError(f"the model in {where} was made by another version of tiebreak")
+        self._strata = {stratum: index for index, stratum in enumerate(strata)}
+        self._pieces = vocabulary.load(os.path.join(where, "vocabulary.json"))
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = min(THREADS, os.cpu_count() or 1)
+        options.log_severity_level = 3
+        self._session = onnxruntime.InferenceSession(
+            os.path.join(where, "model.onnx"), options, providers=["CPUExecutionProvider"]
+        )
+
+    def probabilities(self, case: Case) -> list[float] | None:
+        """The model's chances of NONE and of each hand; None for a hunk too large to judge."""
+        encoded = encode(case, self._pieces)
+        if encoded is None or not encoded.sequences:
+            return None
+        strata = [self._strata.get(hand.stratum, 0) for hand in case.hands]
+        scores = self._session.run(None, _inputs(encoded, strata))[0]
+        return _softmax([float(score) for score in scores])
+
+
+def _inputs(encoded: Encoded, strata: Sequence[int]) -> dict[str, Any]:
+    import numpy as np
+
+    sequences = encoded.sequences
+    shape = len(sequences), max(len(one.pieces) for one in sequences)
+
+    def padded(rows: Sequence[Sequence[int]], fill: int) -> Any:
+        table = np.full(shape, fill, np.int64)
+        for index, row in enumerate(rows):
+            table[index, : len(row)] = row
+        return table
+
+    def column(name: str, fill: int = PADDING) -> Any:
+        return padded([getattr(one, name) for one in sequences], fill)
+
+    lengths = np.array([[len(one.pieces)] for one in sequences])
+    return {
+        "pieces": column("pieces"),
+        "codes": column("codes"),
+        "words": column("words"),
+        "seams": column("seams"),
+        "real": np.arange(shape[1])[None] < lengths,
+        "features": np.array([one.features for one in sequences], np.float32),
+        "strata": np.array(strata, np.int64),
+    }
+
+
+def _softmax(scores: Sequence[float]) -> list[float]:
+    top = max(scores)
+    weights = [exp(score - top) for score in scores]
+    return [weight / sum(weights) for weight in weights]
+
+
+__all__ = ["FILES", "Model", "Sequence_", "folder", "missing"]
