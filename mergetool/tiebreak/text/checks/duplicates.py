@@ -96,7 +96,8 @@ def _twice(hunk: Hunk, value: bytes, fill: str) -> str | None:
         others = around.get((scope, label), ())
         number = count + sum(c.end <= placed.start or c.start >= end for c in others)
         if number > 1 and number > _most(document, label):
-            return _told(label, number)
+            # What is around the hunk was read with a side in it, which may nest otherwise.
+            return _twice_in(document, placed.source)
     return None
 
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 
 from tiebreak.conflict import Candidate
 from tiebreak.record import NamedTuple
-from tiebreak.text.checks.placing import exhausted, place
+from tiebreak.text.checks.placing import place
 from tiebreak.text.document import OURS, SIDES
 from tiebreak.text.parse import error_count
 
@@ -25,11 +25,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from tiebreak.text.checks.placing import Placed
-    from tiebreak.text.document import Hunk
+    from tiebreak.text.document import Document, Hunk
     from tiebreak.text.trees.slots import Clash
 
 NAME: Final = "structure"
 LARGEST: Final = 600_000  # bytes of a file; its trees are walked in Python
+BUDGET: Final = 6_000_000  # bytes that are parsed for it in one file, of those for the checks
 ERRORS: Final = 20  # in a version of the file, beyond which its tree says little
 
 # What was done, from the least certain: the first that holds names the stratum.
@@ -92,21 +93,21 @@ def merge(hunk: Hunk) -> Merged | None:
 
 def _versions(hunk: Hunk) -> list[Placed] | None:
     """The file with each side's text in the hunk, and ours in every other conflict."""
-    document = hunk.document
-    if (
-        document.language is None
-        or exhausted(document)
-        or not hunk.region.ours
-        or not hunk.region.theirs
-    ):
-        return None
-    if max(map(len, document.texts.values())) > LARGEST:
+    if not hunk.region.ours or not hunk.region.theirs or not _is_sound(hunk.document):
         return None
     found = [place(hunk, hunk.region.side(side), OURS) for side in SIDES]
     versions = [version for version in found if version is not None]
     if len(versions) < len(found) or any(error_count(v.tree) > ERRORS for v in versions):
         return None
     return versions
+
+
+def _is_sound(document: Document) -> bool:
+    """Whether a file is small enough, and has a tree that says something."""
+    if document.parsed > BUDGET or max(map(len, document.texts.values())) > LARGEST:
+        return False
+    tree = document.tree(document.filled(OURS))
+    return tree is not None and error_count(tree) <= ERRORS
 
 
 def _inside(parts: Sequence[bytes | Clash], ours: Placed) -> list[bytes | Clash] | None:

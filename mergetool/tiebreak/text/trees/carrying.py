@@ -89,7 +89,7 @@ class Carrying:
         if sides[0] is None or sides[1] is None or len(sides[0].items) != len(sides[1].items):
             return False
         olds, news = sides[0].items, sides[1].items
-        partners = match(olds, news)
+        partners = match(olds, news, self.merger.effort)
         if None in partners:
             return False
         pairs = [(olds[p], news[i]) for i, p in enumerate(partners) if p is not None]

@@ -63,6 +63,11 @@ class Item:
             self._words = b" ".join(solid_tokens(self.text + b"\n" + self.trail))
         return self._words
 
+    @property
+    def squeezed(self) -> bytes:
+        """The text and trail without any blanks, for finding what is probably the same, fast."""
+        return b"".join((self.text + self.trail).split())
+
     def same(self, other: Item) -> bool:
         """Whether both are written the same, byte for byte."""
         return self.text == other.text and self.trail == other.trail

@@ -18,16 +18,34 @@ if TYPE_CHECKING:
     from tiebreak.text.trees.items import Item
 
 ALIKE: Final = 0.5  # of the words of both together, for two items to be versions of one
-MOST_PAIRS: Final = 900  # between two neighbours; beyond, what is alike is not looked for
+LEAST: Final = 0.2  # of the size of the larger; what is smaller can hardly be alike
+MOST_WORDS: Final = 300_000  # bytes to compare between two neighbours, in all pairs; else nothing
 RENAMED: Final = frozenset({"", "members"})  # groups whose items have a name that may change
+MOST_BYTES: Final = 3_000_000  # the same in a whole merge
 MOVED: Final = 2  # blanks between words of what is found again at another place
 
 Match = list[int | None]  # for each item of the side, its partner's place in base
 
 
-def match(base: Sequence[Item], side: Sequence[Item]) -> Match:
+class Effort:
+    """How many bytes may still be compared for being alike, in one merge."""
+
+    __slots__ = ("left",)
+
+    def __init__(self, left: int = MOST_BYTES) -> None:
+        """So many."""
+        self.left = left
+
+    def spend(self, cost: int) -> bool:
+        """Whether there is enough left for a comparison, which is then paid for."""
+        enough = cost <= min(self.left, MOST_WORDS)
+        self.left -= cost if enough else 0
+        return enough
+
+
+def match(base: Sequence[Item], side: Sequence[Item], effort: Effort) -> Match:
     """The base item of each of the side's items, None for what the side added."""
-    matching = _Matching(base, side)
+    matching = _Matching(base, side, effort)
     matching.equal()
     matching.named()
     matching.only_in_field()
@@ -37,19 +55,21 @@ def match(base: Sequence[Item], side: Sequence[Item]) -> Match:
 
 
 class _Matching:
-    __slots__ = ("base", "partner", "side", "taken")
+    __slots__ = ("base", "effort", "names", "partner", "side", "taken")
 
-    def __init__(self, base: Sequence[Item], side: Sequence[Item]) -> None:
+    def __init__(self, base: Sequence[Item], side: Sequence[Item], effort: Effort) -> None:
+        self.effort = effort
         self.base = base
         self.side = side
         self.partner: Match = [None] * len(side)
         self.taken = [False] * len(base)
+        self.names = tuple({item.name for item in items} for items in (base, side))
 
     def _pair(self, b: int, s: int) -> None:
         self.partner[s], self.taken[b] = b, True
 
     def equal(self) -> None:
-        """Items with the same words, in order. Those with a name must not meet another's."""
+        """Items with the same text but for blanks, in order."""
         base, side = self.base, self.side
         first, most = 0, min(len(base), len(side))
         while first < most and base[first].same(side[first]):
@@ -59,8 +79,8 @@ class _Matching:
         while last < most - first and base[-1 - last].same(side[-1 - last]):
             self._pair(len(base) - 1 - last, len(side) - 1 - last)
             last += 1
-        olds = [(i.kind, i.words) for i in base[first : len(base) - last]]
-        news = [(i.kind, i.words) for i in side[first : len(side) - last]]
+        olds = [(i.kind, i.squeezed) for i in base[first : len(base) - last]]
+        news = [(i.kind, i.squeezed) for i in side[first : len(side) - last]]
         if not olds or not news:
             return
         b = s = 0
@@ -100,24 +120,30 @@ class _Matching:
     def alike(self) -> None:
         """Between matched neighbours, in order, what shares most words."""
         for olds, news in list(self._gaps()):
-            if len(olds) * len(news) > MOST_PAIRS:
-                continue
-            pairs = sorted(
-                (
+            chosen: list[tuple[int, int]] = []
+            if self.effort.spend(self._cost(olds, news)):
+                pairs = sorted(
                     (-share, b, s)
                     for b in olds
                     for s in news
                     if (share := self._share(b, s)) >= ALIKE
-                ),
-            )
-            chosen: list[tuple[int, int]] = []
-            for _, b, s in pairs:
-                if all((b < x) == (s < y) and b != x and s != y for x, y in chosen):
-                    chosen.append((b, s))
+                )
+                for _, b, s in pairs:
+                    if all((b < x) == (s < y) and b != x and s != y for x, y in chosen):
+                        chosen.append((b, s))
             if not chosen and len(olds) == len(news) == 1 and self._lone(olds[0], news[0]):
                 chosen = [(olds[0], news[0])]
             for b, s in chosen:
                 self._pair(b, s)
+
+    def _cost(self, olds: Sequence[int], news: Sequence[int]) -> int:
+        """About how many bytes have to be looked at to compare all with all."""
+        sizes = (sum(i.end - i.start for i in items) for items in self._both(olds, news))
+        before, after = sizes
+        return len(news) * before + len(olds) * after
+
+    def _both(self, olds: Sequence[int], news: Sequence[int]) -> tuple[list[Item], list[Item]]:
+        return [self.base[i] for i in olds], [self.side[i] for i in news]
 
     def _lone(self, b: int, s: int) -> bool:
         """Whether one item may have taken the place of another, however unlike: of its kind."""
@@ -133,6 +159,9 @@ class _Matching:
             or not (self._lone(b, s) or self._renamed(old, new))
         ):
             return 0.0
+        small, large = sorted((old.end - old.start, new.end - new.start))
+        if small < large * LEAST:
+            return 0.0
         x, y = Counter(old.words.split()), Counter(new.words.split())
         return 2 * sum((x & y).values()) / (sum(x.values()) + sum(y.values()))
 
@@ -140,9 +169,7 @@ class _Matching:
         """Whether one name can have become the other: members of code, not keys or imports."""
         if old.group not in RENAMED or new.group not in RENAMED:
             return False
-        return old.name not in {i.name for i in self.side} and new.name not in {
-            i.name for i in self.base
-        }
+        return old.name not in self.names[1] and new.name not in self.names[0]
 
     def _gaps(self) -> Iterator[tuple[list[int], list[int]]]:
         """The unmatched items between two neighbours that are matched to neighbours."""

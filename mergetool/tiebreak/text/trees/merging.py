@@ -23,6 +23,7 @@ from tiebreak.text.parse import parse
 from tiebreak.text.trees.carrying import Carrying, applied
 from tiebreak.text.trees.groups import Groups, groups_of
 from tiebreak.text.trees.items import Item, Items, items_of
+from tiebreak.text.trees.matching import Effort
 from tiebreak.text.trees.sequence import Sequencing
 from tiebreak.text.trees.slots import Clash, Conflicted
 
@@ -122,6 +123,7 @@ class Merger:
         self.trees = tuple(version.tree for version in versions)
         self.notes: set[str] = set()
         self.carrying = Carrying(self)
+        self.effort = Effort()
         self.count = 0
 
     def run(self) -> list[bytes | Clash]:

@@ -51,7 +51,7 @@ class Sequencing:
         for item in base:
             self._slot(BASE, item)
         for which, items in ((OURS, ours), (THEIRS, theirs)):
-            partners = match(base, items)
+            partners = match(base, items, self.merger.effort)
             for item, partner in zip(items, partners, strict=True):
                 self._slot(which, item, None if partner is None else self.rows[BASE][partner])
         self._share_additions()
@@ -69,7 +69,7 @@ class Sequencing:
         other = [slot for slot in self.rows[THEIRS] if slot.added]
         if not mine or not other:
             return
-        partners = match([s.any for s in mine], [s.any for s in other])
+        partners = match([s.any for s in mine], [s.any for s in other], self.merger.effort)
         for slot, partner in zip(other, partners, strict=True):
             if partner is None:
                 continue
