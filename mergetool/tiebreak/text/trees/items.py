@@ -8,16 +8,21 @@ the node's text again, byte for byte.
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from typing import TYPE_CHECKING, Final
 
 from tiebreak.record import NamedTuple
-from tiebreak.text.lexer import solid_tokens
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
     from tree_sitter import Node
 
+_WORD: Final = re.compile(
+    rb"\"(?:[^\"\\\n]|\\.)*+\"|'(?:[^'\\\n]|\\.)*+'|[\w$\x80-\xff]++|[^\w$\s\x80-\xff]"
+)
+LARGE: Final = 4_000  # bytes of an item from which its lines are compared, not its words
 SIGNS: Final = frozenset({",", ";"})
 BETWEEN: Final = b",;\\ \t\r\n\f\v"  # all that may lie between children: other text is content
 
@@ -31,7 +36,8 @@ class Item:
     """
 
     __slots__ = (
-        "_words", "core", "end", "field", "gap", "group", "kind", "leads", "name", "node",
+        "_bag", "_squeezed", "_words", "core", "end", "field", "gap", "group", "kind", "leads",
+        "name", "node",
         "place", "source", "start", "trail",
     )  # fmt: skip
 
@@ -50,6 +56,8 @@ class Item:
         self.group = ""
         self.place = 0  # among its siblings
         self._words: bytes | None = None
+        self._squeezed: bytes | None = None
+        self._bag: Counter[bytes] | None = None
 
     @property
     def text(self) -> bytes:
@@ -60,13 +68,24 @@ class Item:
     def words(self) -> bytes:
         """The text and trail less the blanks between tokens: equal words, equal content."""
         if self._words is None:
-            self._words = b" ".join(solid_tokens(self.text + b"\n" + self.trail))
+            self._words = b" ".join(_WORD.findall(self.text + b"\n" + self.trail))
         return self._words
 
     @property
     def squeezed(self) -> bytes:
         """The text and trail without any blanks, for finding what is probably the same, fast."""
-        return b"".join((self.text + self.trail).split())
+        if self._squeezed is None:
+            self._squeezed = b"".join((self.text + self.trail).split())
+        return self._squeezed
+
+    @property
+    def bag(self) -> Counter[bytes]:
+        """How often each word occurs, or each line of a large item."""
+        if self._bag is None:
+            large = self.end - self.start > LARGE
+            parts = [line.strip() for line in self.text.splitlines()] if large else None
+            self._bag = Counter(self.words.split() if parts is None else parts)
+        return self._bag
 
     def same(self, other: Item) -> bool:
         """Whether both are written the same, byte for byte."""

@@ -162,7 +162,7 @@ class _Matching:
         small, large = sorted((old.end - old.start, new.end - new.start))
         if small < large * LEAST:
             return 0.0
-        x, y = Counter(old.words.split()), Counter(new.words.split())
+        x, y = old.bag, new.bag
         return 2 * sum((x & y).values()) / (sum(x.values()) + sum(y.values()))
 
     def _renamed(self, old: Item, new: Item) -> bool:

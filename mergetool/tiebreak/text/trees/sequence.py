@@ -175,4 +175,4 @@ def _changed(slot: Slot, which: int) -> bool:
     base, item = slot.versions[BASE], slot.versions[which]
     if base is None or item is None:
         return base is not item
-    return not base.same(item) and base.words != item.words
+    return not base.same(item) and base.squeezed != item.squeezed
