@@ -62,6 +62,7 @@ def _claims(language: Language, path: str) -> bool:
 
 
 def _row(language: Language, *, brought: bool) -> dict[str, Any]:
+    from tiebreak.text.judge import COUNTED_TOGETHER
     from tiebreak.text.judge import languages as measured
     from tiebreak.text.parse import grammar_for
 
@@ -75,6 +76,7 @@ def _row(language: Language, *, brought: bool) -> dict[str, Any]:
         "right": found.right if found else 0,
         "seen": found.seen if found else 0,
         "lower": found.lower if found else 0.0,
+        "suggests_only": brought or not (found or language.name in COUNTED_TOGETHER),
     }
 
 
@@ -93,7 +95,9 @@ def _can(language: Language) -> list[str]:
 
 
 def _line(row: dict[str, Any]) -> str:
-    precision = f"{row['right']} of {row['seen']} right" if row["seen"] else "only suggests"
+    precision = "only suggests" if row["suggests_only"] else "counted with others"
+    if row["seen"]:
+        precision = f"{row['right']} of {row['seen']} right"
     if not row["grammar"]:
         precision = "no grammar installed"
     brought = ", of this repository" if row["from"] != "tiebreak" else ""

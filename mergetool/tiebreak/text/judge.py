@@ -27,6 +27,11 @@ TABLE: Final = os.path.join(os.path.dirname(__file__), "precision.tsv")
 LANGUAGES: Final = os.path.join(os.path.dirname(__file__), "languages.tsv")
 BY_LANGUAGE: Final = frozenset({"structure", "keyed", "sets", "imports"})
 """Generators whose proposals are only as good as a language's data."""
+COUNTED_TOGETHER: Final = frozenset(
+    "c cpp csharp go java javascript json python rust toml tsx typescript yaml".split()
+)
+"""The languages of the hunks behind `precision.tsv`, from before languages were counted apart: they
+keep what they have there. A language of its own line in `languages.tsv` needs no place here."""
 UNMEASURED: Final = "no measured precision for this language"
 
 
@@ -76,7 +81,10 @@ def _suggested(
 def measured_language(document: Document) -> Language | None:
     """A file's language if its data has proved right on real merges; else it proves nothing."""
     language = document.language
-    return language if language is not None and language.name in languages() else None
+    if language is None:
+        return None
+    known = language.name in COUNTED_TOGETHER or language.name in languages()
+    return language if known else None
 
 
 def may_use(generator: str, policy: Policy) -> bool:
