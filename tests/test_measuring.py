@@ -10,10 +10,10 @@ import pytest
 import calibrate
 import driver_speed
 import halves
-from tiebreak.learn import intervals
 import ort_parity
 import records
 import tally
+from tiebreak.learn import intervals
 from tiebreak.text.markers import Labels, Rendered
 
 if TYPE_CHECKING:

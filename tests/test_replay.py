@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tiebreak.learn import locate as extract
 import records
 import replay
+from tiebreak.learn import locate as extract
 from tiebreak.text.document import Region
 
 if TYPE_CHECKING:

@@ -28,7 +28,9 @@ COMMANDS: Final = {
     "solve": "tiebreak.cli.solve",
     "review": "tiebreak.cli.review",
     "undo": "tiebreak.cli.undo",
+    "check": "tiebreak.cli.check",
     "merge-file": "tiebreak.cli.merge_file",
+    "languages": "tiebreak.cli.languages",
     "weights": "tiebreak.cli.weights",
     "demo": "tiebreak.cli.demo",
 }

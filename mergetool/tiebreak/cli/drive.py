@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from tiebreak.policy import Policy
     from tiebreak.text.file import Settings, TextMerge
+    from tiebreak.text.language import Language
 
 RESOLVED: Final = 120  # merged, nothing is left to do: driver/tiebreak-driver
 UNRESOLVED: Final = 121  # the file stays unmerged; %A is right as it is
@@ -129,8 +130,8 @@ def _merge(request: Request, context: Context) -> int:
     outcome = merge_text(request.path, base, ours, theirs, how)
     resolved = outcome.resolved
     status = UNRESOLVED if outcome.unmerged else RESOLVED
-    if not resolved and status == UNRESOLVED and outcome.text == _read(request.target):
-        return UNRESOLVED  # else `git merge` would have cut the conflict otherwise than merge-file
+    if not resolved and outcome.text == _read(request.target):
+        return status  # else `git merge` would have cut the conflict otherwise than merge-file
     stage(request, outcome.text)
     if not awaited(request):
         withdraw(request)
@@ -140,6 +141,8 @@ def _merge(request: Request, context: Context) -> int:
     os.replace(f"{request.target}.result", request.target)
     if resolved and not context.call.only_looks:
         say(request.path, _summary(resolved, outcome))
+    elif outcome.objections:
+        say(request.path, f"clean by lines, but {outcome.objections[0]}; left in conflict")
     return status
 
 
@@ -167,7 +170,19 @@ def _settings(request: Request, context: Context) -> Settings:
         labels=Labels(request.label_ours, request.label_base, request.label_theirs),
         favor=None if text_only else favor(context),
         judge=None if text_only else in_driver(context.config),
+        audit=bool(os.environ.get("TIEBREAK_AUDIT")) and not text_only,
+        languages=_languages(context.config),
+        trust_languages=True,  # else there are none: nobody would see what they suggest
     )
+
+
+def _languages(config: Mapping[str, str]) -> tuple[Language, ...]:
+    """The repository's own languages, where the user lets them count."""
+    if not settings.repository_languages(config):
+        return ()
+    from tiebreak.text.extending import read_folder
+
+    return read_folder(".")
 
 
 def _policy(path: str, config: Mapping[str, str]) -> Policy:

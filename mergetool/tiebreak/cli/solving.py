@@ -17,7 +17,7 @@ from tiebreak.errors import GitError, InputError
 from tiebreak.git import settings
 from tiebreak.git.install import CHECKPOINTS
 from tiebreak.git.repository import config_section, git_version
-from tiebreak.git.stages import object_sizes, read_objects, stage, unmerged
+from tiebreak.git.stages import committed_files, object_sizes, read_objects, stage, unmerged
 from tiebreak.git.worktree import attributes, beyond_link, read_file, write_file
 from tiebreak.journal import Journal, JournalError, Texts, text_entry
 from tiebreak.policy import APPLY, SUGGEST
@@ -25,6 +25,7 @@ from tiebreak.recipe import load_recipe, parse_recipe
 from tiebreak.recipe_errors import NAME
 from tiebreak.text.blocks import rewrite
 from tiebreak.text.diff import algorithm_of
+from tiebreak.text.extending import FOLDER, read_languages
 from tiebreak.text.file import Settings, is_binary, merge_text
 from tiebreak.text.markers import has_markers
 from tiebreak.weights_recipe import WeightsRecipe
@@ -163,6 +164,8 @@ def _sources(
         marker_size=attributes.marker_size,
         algorithm=governed.algorithm,
         judge=governed.judge,
+        languages=governed.languages,
+        trust_languages=governed.trust_languages,
     )
     return _Sources(
         conflict.path, base, ours, theirs, how, governed.seconds, conflict.disagrees_on_mode
@@ -177,7 +180,8 @@ class Governed:
     """
 
     __slots__ = (
-        "_allowed", "_committed", "_work_tree", "algorithm", "config", "judge", "seconds", "style",
+        "_allowed", "_committed", "_work_tree", "algorithm", "config", "judge", "languages",
+        "seconds", "style", "trust_languages",
     )  # fmt: skip
 
     def __init__(self, conflicts: Sequence[Unmerged], committed: bytes | None, top: str) -> None:
@@ -188,6 +192,9 @@ class Governed:
         self.judge = in_solve(config)
         self.seconds = settings.timeout(config)
         self._allowed = settings.allowed(config)
+        self.trust_languages = settings.repository_languages(config)
+        brought = committed_files(FOLDER, ".toml", top) if self.trust_languages else []
+        self.languages = read_languages(brought)
         self._committed = None if committed is None else parse_recipe(committed)
         in_conflict = any(conflict.path == NAME for conflict in conflicts)
         self._work_tree = None if in_conflict else load_recipe(top)

@@ -27,6 +27,7 @@ SOLVE: Final = "solve"
 ALWAYS: Final = "always"
 
 _FAVORS: Final = ("ours", "theirs", "union")
+_LANGUAGES: Final = ("shipped", "repository")
 _STYLES: Final = ("merge", "diff3", "zdiff3")
 
 
@@ -78,6 +79,16 @@ def judge(config: Config) -> str:
         msg = f"git config tiebreak.judge: expected never, solve or always, got {value!r}"
         raise UsageError(msg)
     return value
+
+
+def repository_languages(config: Config) -> bool:
+    """``tiebreak.languages``: whether those of a repository count like the shipped ones."""
+    value = config.get("tiebreak.languages", "shipped")
+    if value not in _LANGUAGES:
+        known = ", ".join(_LANGUAGES)
+        msg = f"git config tiebreak.languages: expected one of {known}, got {value!r}"
+        raise UsageError(msg)
+    return value == "repository"
 
 
 def style(config: Config) -> str:

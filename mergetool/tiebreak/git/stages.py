@@ -161,6 +161,14 @@ def blob_of(file: str, top: str) -> str:
     return git("hash-object", "-w", "--no-filters", "--", os.path.abspath(file), cwd=top).line
 
 
+def committed_files(folder: str, ending: str, cwd: str) -> list[tuple[str, bytes]]:
+    """The files below a folder of ``HEAD`` whose names end so; none before the first commit."""
+    listed = git("ls-tree", "-r", "-z", "--name-only", "HEAD", folder, cwd=cwd, accept=(0, 128))
+    names = [name for name in listed.paths if name.endswith(ending) and "\n" not in name]
+    contents = read_objects([f"HEAD:{name}" for name in names], cwd)
+    return [(n, text) for n, text in zip(names, contents, strict=True) if text is not None]
+
+
 def stage(paths: Iterable[str], top: str) -> None:
     """``git add`` for paths that are in the index already: one process, names and no patterns."""
     names = b"".join(os.fsencode(path) + b"\0" for path in paths)

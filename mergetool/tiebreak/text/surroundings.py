@@ -27,7 +27,9 @@ def surroundings(hunk: Hunk) -> Surroundings:
     regions = hunk.document.regions
     texts = [region.ours if region.result is None else region.result for region in regions]
     before = _take(line for text in reversed(texts[: hunk.index]) for line in _reversed(text))
-    after = _take(line for text in texts[hunk.index + 1 :] for line in text.splitlines(keepends=True))
+    after = _take(
+        line for text in texts[hunk.index + 1 :] for line in text.splitlines(keepends=True)
+    )
     return Surroundings(b"".join(reversed(before))[-BYTES:], b"".join(after)[:BYTES])
 
 

@@ -16,8 +16,10 @@ from tiebreak.text.generators import (
     keyed,
     sets,
     sides,
+    structure,
     subsumed,
     tokens,
+    versions,
     whitespace,
 )
 
@@ -29,7 +31,9 @@ GENERATORS: Final = (
     ("keyed", keyed.generate),
     ("subsumed", subsumed.generate),
     ("adjacent", adjacent.generate),
+    ("structure", structure.generate),
     ("tokens", tokens.generate),
+    ("versions", versions.generate),
     ("adjacent-others", adjacent.generate_others),
     ("sides", sides.generate),
     ("combos", combos.generate),
