@@ -9,7 +9,6 @@ with that fold held out. The trees are trained here.
 from __future__ import annotations
 
 import argparse
-import json
 import shutil
 import sys
 from pathlib import Path
@@ -26,7 +25,7 @@ from tiebreak.ranker import calibration
 from tiebreak.ranker.model import blended
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -38,25 +37,34 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--vocabulary", type=Path, required=True)
     parser.add_argument("--threads", type=int, default=0)
     options = parser.parse_args(arguments)
-    data = packed.load(options.data)
-    rows = boosting.rows(data)
-    options.output.mkdir(parents=True, exist_ok=True)
-    trees = boosting.fit(rows, data.right, options.threads)
-    np.savez_compressed(options.output / "trees.npz", **boosting.flat(trees))
-    logits = boosting.out_of_fold(data, rows, options.threads)
-    assemble(data, out_of_fold(data, options.runs), logits, options)
+    build(options.data, options.runs, options.output, options.vocabulary, options.threads)
     return 0
 
 
-def assemble(data: Packed, chances: Any, logits: Any, options: argparse.Namespace) -> None:
-    """Calibrate the blended scores and write the model's folder."""
-    scores = np.array(blended(list(chances), list(logits)))
+def build(arrays: Path, runs: Path, model: Path, vocabulary: Path, threads: int) -> None:
+    """Train the trees, calibrate, and write all files of a model."""
+    data = packed.load(arrays)
+    rows = boosting.rows(data)
+    model.mkdir(parents=True, exist_ok=True)
+    trees = boosting.fit(rows, data.right, threads)
+    np.savez_compressed(model / "trees.npz", **boosting.flat(trees))
+    shutil.copyfile(vocabulary, model / "vocabulary.json")
+    network, saved = export.load(runs / "-1" / "model.pt")
+    export.to_onnx(network, model / "network.onnx")
+    scores = blend(out_of_fold(data, runs), boosting.out_of_fold(data, rows, threads))
+    (model / "about.json").write_bytes(about(data, scores, saved))
+
+
+def blend(chances: Any, logits: Any) -> Any:
+    """The scores that the model gives, of all candidates."""
+    return np.array(blended(list(chances), list(logits)))
+
+
+def about(data: Packed, scores: Any, saved: Mapping[str, Any]) -> bytes:
+    """The text of `about.json`: calibration, and how good the scores are out of fold."""
     found = verdicts(data, scores)
-    network, saved = export.load(options.runs / "-1" / "model.pt")
-    export.to_onnx(network, options.output / "network.onnx", small=False)
-    shutil.copyfile(options.vocabulary, options.output / "vocabulary.json")
     figures = summary(found)
-    about = export.about(
+    return export.about(
         saved,
         calibration=calibration.to_json(calibrate(data, scores, found)),
         trained={
@@ -69,8 +77,6 @@ def assemble(data: Packed, chances: Any, logits: Any, options: argparse.Namespac
             },
         },
     )
-    (options.output / "about.json").write_bytes(about)
-    print(json.dumps(figures._asdict(), indent=1))
 
 
 def out_of_fold(data: Packed, runs: Path) -> Any:

@@ -74,6 +74,7 @@ class Model:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = min(THREADS, os.cpu_count() or 1)
         options.log_severity_level = 3
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
         self._session = onnxruntime.InferenceSession(
             os.path.join(where, "network.onnx"), options, providers=["CPUExecutionProvider"]
         )
