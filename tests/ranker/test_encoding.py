@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tiebreak.ranker.encoding import LONGEST, TOKENS, Case, encode
-from tiebreak.ranker.features import Hand, Setting, Texts, names, swap_order
+from tiebreak.ranker.features import Setting, Texts, names, swap_order
 from tiebreak.ranker.hands import MOST, Offer, hold, swapped_stratum
 
 

@@ -18,7 +18,6 @@ import numpy as np
 
 from tiebreak.learn import boosting, export, packed
 from tiebreak.learn.calibrate import calibrate
-from tiebreak.learn.packed import Packed
 from tiebreak.learn.split import fold_of
 from tiebreak.learn.verdicts import summary, verdicts
 from tiebreak.ranker import calibration
@@ -26,6 +25,8 @@ from tiebreak.ranker.model import blended
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    from tiebreak.learn.packed import Packed
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -7,6 +7,7 @@ its repository.
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -41,7 +42,7 @@ def rows(packed: Packed) -> Any:
     """One row a candidate, compared within its hunk."""
     firsts = packed.firsts
     features = packed.features.astype(np.float32)
-    parts = [table(features[a:b]) for a, b in zip(firsts, firsts[1:], strict=False)]
+    parts = [table(features[a:b]) for a, b in itertools.pairwise(firsts)]
     return np.concatenate(parts)
 
 

@@ -1,7 +1,8 @@
 """From a trained network to the files that the driver runs: ONNX.
 
-In 32-bit floats: at this size, 8-bit integers would save six megabytes and blur the scores. The graph takes one hunk: its candidates' sequences, padded to one length, and gives their scores, NONE
-first. `about.json` beside it has what else the judge must know.
+The graph takes one hunk: its candidates' sequences, padded to one length, and gives their scores,
+NONE first; `about.json` beside it has what else the judge must know. Numbers stay 32-bit floats: at
+this size integers of 8 bits would save six megabytes and blur the scores.
 """
 
 from __future__ import annotations

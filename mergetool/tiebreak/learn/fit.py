@@ -99,7 +99,7 @@ class Training:
         self.optimizer.load_state_dict(state["optimizer"])
         self.passed = state["passed"]
         self.started -= state["seconds"]
-        print(f"goes on after pass {self.passed}", flush=True)
+        sys.stdout.write(f"goes on after pass {self.passed}\n")
 
     def run(self) -> None:
         """All passes, or as many as the time allows; then the predictions of every hunk."""
@@ -111,7 +111,8 @@ class Training:
             if self.watch:
                 line |= self.top(self.watch, self.predict(self.watch))
             self.curve.append(line)
-            print(json.dumps(line), flush=True)
+            sys.stdout.write(json.dumps(line) + "\n")
+            sys.stdout.flush()
             self._save()
         self._judge(self.data, "scores.npz")
         for path in self.options.also:
@@ -128,7 +129,7 @@ class Training:
 
     def _used(self) -> float:
         """How much of the schedule is over: by passes or by time, whichever is further."""
-        return self._seconds() / self.options.seconds
+        return self._seconds() / float(self.options.seconds)
 
     def _pass(self, total: int) -> None:
         self.ranker.train()
@@ -148,7 +149,9 @@ class Training:
             self.optimizer.step()
 
     def _loss(self, batch: Batch) -> Tensor:
-        hidden = torch.rand(batch.pieces.shape, generator=self.generator, device=batch.pieces.device)
+        hidden = torch.rand(
+            batch.pieces.shape, generator=self.generator, device=batch.pieces.device
+        )
         pieces = batch.pieces.masked_fill(hidden < self.options.hide, 0)
         words = renamed(batch.words, self.generator)
         states, means = self.ranker.encode(pieces, batch.codes, words, batch.seams, batch.real)
@@ -216,7 +219,10 @@ class Training:
             "shape": self.shape._asdict(),
             "strata": self.data.about["strata"],
             "features": self.data.about["features"],
-            "ranker": {k: v.half() if v.is_floating_point() else v for k, v in self.ranker.state_dict().items()},
+            "ranker": {
+                k: v.half() if v.is_floating_point() else v
+                for k, v in self.ranker.state_dict().items()
+            },
         }
         torch.save(model, self.options.output / "model.pt")
 

@@ -109,7 +109,9 @@ def examples(place: Place, counts: Counter[str]) -> Iterator[Example]:
     regions = merge_lines(*sides)
     document = Document(file.path, regions, language_for(file.path))
     hunks = document.hunks
-    for number, (hunk, found) in enumerate(zip(hunks, locate(regions, file.committed), strict=True)):
+    for number, (hunk, found) in enumerate(
+        zip(hunks, locate(regions, file.committed), strict=True)
+    ):
         size = sum(map(len, hunk.region[:3]))
         if found.text is None or size > LARGEST:
             counts[f"hunks dropped: {found.reason or 'too large'}"] += 1

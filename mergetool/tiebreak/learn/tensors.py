@@ -88,7 +88,9 @@ def case_of(example: Example, held: Sequence[Held]) -> Case:
     )
 
 
-def _kept(alignment: Alignment, sequences: Sequence[Sequence_], resolution: bytes) -> list[list[int]]:
+def _kept(
+    alignment: Alignment, sequences: Sequence[Sequence_], resolution: bytes
+) -> list[list[int]]:
     kept = [*map(int, alignment.kept(resolution)), UNKNOWN_COLUMN]
     return [[kept[column] for column in sequence.columns] for sequence in sequences]
 

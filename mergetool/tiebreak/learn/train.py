@@ -1,8 +1,8 @@
 """From mined data to a model: vocabulary, arrays, networks, trees, calibration.
 
-Each step leaves a file, and a step whose file is there is not done again, so an interrupted training
-goes on. The networks of the folds can be trained elsewhere (`tiebreak.learn.fit` reads the arrays
-alone) and put beside the others.
+Each step leaves a file, and a step whose file is there is not done again, so an interrupted
+training goes on. The networks of the folds can be trained elsewhere (`tiebreak.learn.fit` reads the
+arrays alone) and put beside the others.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ DATA: Final = "data.npz"
 VOCABULARY: Final = "vocabulary.json"
 SMALL: Final = ("--width", "128", "--layers", "3", "--dropout", "0.2", "--hide", "0.3")
 LARGE: Final = ("--width", "256", "--layers", "4", "--dropout", "0.2", "--hide", "0.25")
-RATES: Final = {SMALL: "1e-3", LARGE: "5e-4"}
+RATE: Final = "1e-3"
+RATE_OF_LARGE: Final = "5e-4"
 
 
 class Plan(NamedTuple):
@@ -67,7 +68,7 @@ def prepare(data: Path, work: Path, jobs: int, say: Callable[[str], None]) -> Pa
 def _arguments(plan: Plan) -> list[str]:
     return [
         *plan.recipe,
-        *("--rate", RATES.get(plan.recipe, "1e-3")),
+        *("--rate", RATE_OF_LARGE if plan.recipe == LARGE else RATE),
         *("--seconds", str(plan.seconds)),
         *("--passes", str(plan.passes)),
         *("--threads", str(plan.jobs)),

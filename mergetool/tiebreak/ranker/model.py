@@ -136,4 +136,3 @@ def _softmax(scores: Sequence[float]) -> list[float]:
     top = max(scores)
     weights = [exp(score - top) for score in scores]
     return [weight / sum(weights) for weight in weights]
-
