@@ -30,7 +30,7 @@ from tiebreak.git.stages import EXECUTABLE, REGULAR, Unmerged, merged_mode, stag
 from tiebreak.journal import Decision
 from tiebreak.policy import COMMIT
 from tiebreak.recipe_errors import NAME
-from tiebreak.weights.checkpoint import INDEX_ENDING
+from tiebreak.weights.checkpoint import FISHER_ENDING, INDEX_ENDING
 from tiebreak.weights.errors import CheckpointError
 from tiebreak.weights.vocabulary.union import OPAQUE
 
@@ -67,13 +67,18 @@ class _NotWhole(Exception):  # noqa: N818  (no error: then each file is merged a
 def solve_checkpoints(work: Work, conflicts: Sequence[Unmerged]) -> list[Outcome]:
     """Merge what is in conflict in checkpoints; gives an outcome for every path that it settles."""
     by_folder: dict[str, list[Unmerged]] = {}
+    alone: list[Unmerged] = []  # a Fisher file is no part of the checkpoint that it speaks of
     for conflict in conflicts:
-        if conflict.path.endswith((CHECKPOINTS, INDEX_ENDING)):
+        if _is_whole(conflict.path):
             by_folder.setdefault(os.path.dirname(conflict.path), []).append(conflict)
+        elif conflict.path.endswith(FISHER_ENDING):
+            alone.append(conflict)
     commits = merging(work.repository.git_dir, work.top)
     found: list[Outcome] = []
     for folder, held in by_folder.items():
         found += _in_time(work, commits, folder, held)
+    for conflict in alone:
+        found += _in_time(work, None, os.path.dirname(conflict.path), [conflict])
     return found
 
 
@@ -144,6 +149,7 @@ def _solve_file(work: Work, conflict: Unmerged, contents: Contents) -> Outcome:
 
 
 def _merge_file(work: Work, conflict: Unmerged, contents: Contents) -> Outcome:
+    from tiebreak.cli.solving_fishers import of_file
     from tiebreak.weights.file import Files, merge_checkpoints
 
     state = State.of(conflict)
@@ -159,13 +165,10 @@ def _merge_file(work: Work, conflict: Unmerged, contents: Contents) -> Outcome:
     assert ours is not None  # noqa: S101  (it is no obstacle)
     assert theirs is not None  # noqa: S101
     output = None if work.dry_run else contents.new(os.path.basename(conflict.path))
-    merged = merge_checkpoints(
-        conflict.path,
-        Files([base.path] if base is not None else [], ours.path, theirs.path),
-        output,
-        _settings(work, conflict.path),
-        _meter(conflict.path),
-    )
+    files = Files([base.path] if base is not None else [], ours.path, theirs.path)
+    with of_file(conflict, contents) as found:
+        how = _settings(work, conflict.path)._replace(importances=found)
+        merged = merge_checkpoints(conflict.path, files, output, how, _meter(conflict.path))
     if merged.conflicts:
         return _left(conflict.path, merged)
     unmerged = merged.unmerged or conflict.disagrees_on_mode
@@ -229,7 +232,7 @@ class _Folder:
         self._trees = [files_of(commit, folder, work.top) for commit in commits]
         self._index = {c.path: c for c in staged_in(folder, work.top)}
         others = [c for c in self._index.values() if c.base is not None or c.theirs is not None]
-        held = [*held, *(c for c in others if c.path.endswith((CHECKPOINTS, INDEX_ENDING)))]
+        held = [*held, *(c for c in others if _is_whole(c.path))]
         self._unmerged = {conflict.path for conflict in held}
         modes = {f.mode for tree in self._trees for name, f in tree.items() if _is_part(name)}
         if not modes <= {REGULAR, EXECUTABLE}:
@@ -248,6 +251,7 @@ class _Folder:
 
     def solve(self) -> list[Outcome]:
         """Merge and write. Raises `_NotWhole` where the whole is no checkpoint."""
+        from tiebreak.cli.solving_fishers import of_folder
         from tiebreak.weights.folders import Folders, merge_folders
 
         wanted = [{n: f.oid for n, f in tree.items() if _is_part(n)} for tree in self._trees]
@@ -257,10 +261,12 @@ class _Folder:
         ]
         output = None if self._work.dry_run else self._contents.folder("result", {})
         path = self._held[0].path
+        folders = dict(zip(_SIDES, versions, strict=True))
+        trees = dict(zip(_SIDES, self._trees, strict=True))
         try:
-            merged = merge_folders(
-                path, Folders(*versions), output, _settings(self._work, path), _meter(path)
-            )
+            with of_folder(folders, trees, self._contents) as found:
+                how = _settings(self._work, path)._replace(importances=found)
+                merged = merge_folders(path, Folders(*versions), output, how, _meter(path))
         except CheckpointError as error:
             raise _NotWhole from error
         return self._outcomes(merged)
@@ -340,9 +346,14 @@ class _Folder:
         return any(self._contents[oid].pointer is not None for oid in ours)
 
 
+def _is_whole(path: str) -> bool:
+    """Whether a file is a checkpoint, or a shard or the index of one."""
+    return path.endswith((CHECKPOINTS, INDEX_ENDING)) and not path.endswith(FISHER_ENDING)
+
+
 def _is_part(name: str) -> bool:
     """Whether a file belongs to a checkpoint."""
-    return name.endswith((CHECKPOINTS, ".json")) or name in OPAQUE
+    return _is_whole(name) or name.endswith(".json") or name in OPAQUE
 
 
 def _in_file(path: str, merged: FolderMerge) -> list[Verdict]:
