@@ -15,10 +15,10 @@ from tiebreak.errors import InputError
 from tiebreak.weights.dtypes import DTYPES
 from tiebreak.weights.engine import File, Output, pooled, write_checkpoint, write_files
 from tiebreak.weights.errors import shown
-from tiebreak.weights.folders import beside, new_folder
 from tiebreak.weights.importance import check_belongs
 from tiebreak.weights.kernels import Side
 from tiebreak.weights.methods import Terms
+from tiebreak.weights.newfolder import beside, new_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
