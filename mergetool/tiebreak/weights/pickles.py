@@ -19,7 +19,7 @@ from tiebreak.weights.checkpoint import is_index, read_index
 from tiebreak.weights.dtypes import DTYPES
 from tiebreak.weights.engine import File, Output, write_checkpoint, write_files
 from tiebreak.weights.errors import CheckpointError, shown
-from tiebreak.weights.new_folder import beside, new_folder, write_index
+from tiebreak.weights.newfolder import beside, new_folder, write_index
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

@@ -19,7 +19,7 @@ from tiebreak.weights.errors import shown
 from tiebreak.weights.importance import check_belongs
 from tiebreak.weights.kernels import Side
 from tiebreak.weights.methods import Terms
-from tiebreak.weights.new_folder import beside, finish, new_folder
+from tiebreak.weights.newfolder import beside, finish, new_folder
 from tiebreak.weights.partial import PLAN, partial_folder
 from tiebreak.weights.threeway import is_token_table
 from tiebreak.weights.vocabulary.tables import Rows
