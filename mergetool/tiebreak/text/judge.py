@@ -28,8 +28,11 @@ LANGUAGES: Final = os.path.join(os.path.dirname(__file__), "languages.tsv")
 BY_LANGUAGE: Final = frozenset({"structure", "keyed", "sets", "imports"})
 """Generators whose proposals are only as good as a language's data."""
 COUNTED_TOGETHER: Final = frozenset(
-    "c cpp csharp go java javascript json python rust toml tsx typescript yaml".split()
-)
+    {
+        "c", "cpp", "csharp", "go", "java", "javascript", "json", "python", "rust", "toml", "tsx",
+        "typescript", "yaml",
+    }
+)  # fmt: skip
 """The languages of the hunks behind `precision.tsv`, from before languages were counted apart: they
 keep what they have there. A language of its own line in `languages.tsv` needs no place here."""
 UNMEASURED: Final = "no measured precision for this language"
