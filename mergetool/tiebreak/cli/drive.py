@@ -225,8 +225,10 @@ def operation(request: Request, context: Context) -> str:
 def _summary(resolved: int, outcome: TextMerge) -> str:
     count = len(outcome.resolutions)
     hunks = "hunk" if count == 1 else "hunks"
+    smaller = f", {outcome.narrowed} made smaller" if outcome.narrowed else ""
     review = ", left unmerged for review" if outcome.unmerged and not outcome.conflicts else ""
-    return f"{resolved} of {count} {hunks} resolved{review} (tiebreak review)"
+    whole = resolved - outcome.narrowed
+    return f"{whole} of {count} {hunks} resolved{smaller}{review} (tiebreak review)"
 
 
 def say(path: str, line: str) -> None:
