@@ -5,13 +5,15 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from dataclasses import dataclass, field
+from functools import cache
 from time import perf_counter
 from typing import TYPE_CHECKING, NamedTuple, cast
 
-from tiebreak.learn.locate import Located, locate, normalised
-from tiebreak.learn.history import ConflictedFile, History, Limits, name_of, opened
 from records import CandidateRecord, HunkRecord, distinct
-from tiebreak.text.file import merge_text
+from tiebreak.learn.history import ConflictedFile, History, Limits, name_of, opened
+from tiebreak.learn.locate import Located, locate, normalised
+from tiebreak.policy import Policy
+from tiebreak.text.file import Settings, merge_text
 from tiebreak.text.toolbox import TOOLBOX
 
 if TYPE_CHECKING:
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
 
     import pygit2
 
-    from tiebreak.conflict import Candidate, Ranked, Resolution
+    from tiebreak.conflict import Candidate, Judge, Ranked, Resolution
     from tiebreak.text.document import Hunk
     from tiebreak.text.language import Language
 
@@ -35,6 +37,21 @@ class Options(NamedTuple):
     max_hunks: int = 0  # of a repository; 0: all
     merge_hunks: int = 50  # of one merge, so that a huge one does not dominate
     texts: bool = False  # keep the texts in the records, for debugging on this machine
+    learned: bool = False  # whether the shipped model ranks, or the rules
+    policy: Policy = Policy()
+
+    @property
+    def settings(self) -> Settings:
+        """How files are merged."""
+        return Settings(policy=self.policy, judge=_shipped() if self.learned else None)
+
+
+@cache
+def _shipped() -> Judge[Hunk, bytes]:
+    """The learned judge, loaded once for each process."""
+    from tiebreak.ranker.judge import shipped
+
+    return shipped()
 
 
 @dataclass
@@ -94,7 +111,7 @@ def _merge(
 
 def _file(file: ConflictedFile, repo: str, merge: str, options: Options) -> Merged:
     start = perf_counter()
-    merged = merge_text(file.path, file.base, file.ours, file.theirs)
+    merged = merge_text(file.path, file.base, file.ours, file.theirs, options.settings)
     seconds = perf_counter() - start
     if merged.document is None or not merged.resolutions:
         outcome = "files with markers in an input" if merged.conflicts else "files clean by lines"

@@ -30,9 +30,10 @@ import halves
 import records
 import tables
 import tally
-from tiebreak.learn.history import Limits, name_of
 from measure import Options, Replayed, replay
 from rejudge import rejudge
+from tiebreak.learn.history import Limits, name_of
+from tiebreak.policy import Policy
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -76,6 +77,8 @@ def _parser() -> argparse.ArgumentParser:
     add("--half", choices=halves.HALVES, help="only repositories of this half (see halves.py)")
     add("--since", type=_day, default=0, metavar="YYYY-MM-DD", help="no merges before this day")
     add("--max-merges", type=int, default=0, metavar="N", help="per repository; 0: all (default)")
+    add("--learned", action="store_true", help="let the learned judge rank")
+    add("--apply", type=float, default=Policy().apply, help="the policy's bound for applying")
     add("--max-hunks", type=int, default=1000, metavar="N", help="per repository (default 1000)")
     add("--merge-hunks", type=int, default=50, metavar="N", help="per merge (default 50)")
     add("--max-file", type=int, default=1_000_000, metavar="BYTES", help="default 1000000")
@@ -105,6 +108,8 @@ def _replay_all(options: argparse.Namespace) -> list[Replayed]:
         options.max_hunks,
         options.merge_hunks,
         options.texts,
+        learned=options.learned,
+        policy=Policy(apply=options.apply),
     )
     results, seen = list(_results(options.repositories, wanted, options.jobs)), set[str]()
     for result in results:

@@ -17,6 +17,7 @@ whole commands, from the start of the interpreter to the renamed and synced outp
 
 A time is the best of the rounds; a ratio is that over the best of its floor. Memory is the largest
 anonymous resident memory seen (`RssAnon`): mapped input files are the page cache's.
+`weights_parity.py` compares what tiebreak and mergekit write.
 """
 
 from __future__ import annotations
@@ -52,6 +53,9 @@ QUARTER: Final = 4
 BOUNDS: Final = {"linear": 2.0, "task_arithmetic": 2.5, "ties": 4.0}
 FLOORS: Final = {"linear": "floor 2", "slerp": "floor 2"}  # the others read the base as well
 METHODS: Final = ("linear", "task_arithmetic", "ties", "ties model", "dare", "slerp")
+THEIRS: Final = {name: name for name in ("linear", "task_arithmetic", "ties", "slerp")} | {
+    "dare": "dare_linear"
+}  # mergekit's names
 MERGE: Final = "import sys; from tiebreak.cli import main; sys.exit(main())"
 
 
@@ -234,20 +238,26 @@ def trim_elect_merge(base: np.ndarray, *models: np.ndarray) -> np.ndarray:
 def mergekits(models: Path, work: Path, program: str) -> Variants:
     """The same merges by mergekit."""
     found: Variants = {}
-    for method in BOUNDS:
+    for method in THEIRS:
         config = work / f"{method}.yaml"
-        config.write_text(json.dumps(recipe(models, method)))
+        config.write_text(json.dumps(recipe(models, method, "bfloat16")))
         command = [program, str(config), str(work / "mergekit"), "--lazy-unpickle", "--quiet"]
         found[f"mergekit {method}"] = partial(watched, command)
     return found
 
 
-def recipe(models: Path, method: str) -> dict[str, object]:
-    """What `mergekit-yaml` reads; JSON is YAML."""
-    given = {"weight": 1.0, **({"density": DENSITY} if method == "ties" else {})}
-    sides = [{"model": str(models / name), "parameters": given} for name in NAMES[1:]]
-    base = {} if method == "linear" else {"base_model": str(models / "base")}
-    return {"merge_method": method, "models": sides, "dtype": "bfloat16", **base}
+def recipe(models: Path, method: str, dtype: str) -> dict[str, object]:
+    """What `mergekit-yaml` reads, for our defaults; JSON is YAML. It computes in `dtype`."""
+    names = [str(models / name) for name in NAMES]
+    about = {"merge_method": THEIRS[method], "dtype": dtype, "out_dtype": "bfloat16"}
+    if method == "slerp":  # between the base that it asks for and another model
+        sides = [{"model": name} for name in names[1:]]
+        return {**about, "models": sides, "base_model": names[1], "parameters": {"t": 0.5}}
+    density = {"ties": {"density": DENSITY}, "dare": {"density": 0.5}}.get(method, {})
+    given = {"weight": 1.0, **density}
+    sides = [{"model": name, "parameters": given} for name in names[1:]]
+    base = {} if method == "linear" else {"base_model": names[0]}
+    return {**about, "models": sides, **base}
 
 
 def timed(run: Callable[[], None]) -> Measured:

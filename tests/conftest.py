@@ -6,6 +6,7 @@ configuration, identity, clock or locale reaches a test.
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import shlex
 import shutil
@@ -214,3 +215,11 @@ def needs_git(major: int, minor: int) -> pytest.MarkDecorator:
 def have(program: str) -> bool:
     """Whether a program is on PATH."""
     return shutil.which(program) is not None
+
+
+def pretend_missing(monkeypatch: pytest.MonkeyPatch, package: str) -> None:
+    """Let it look as if a package were not installed."""
+    found = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name: None if name == package else found(name)
+    )

@@ -10,8 +10,8 @@ pytest.importorskip("tokenizers")
 
 from tokenizers import Tokenizer
 
-from tiebreak.learn.split import CALIBRATION, TRAIN, split_of
 from tiebreak.learn.mergebert.vocabulary import SPECIAL, encode, train_tokenizer
+from tiebreak.learn.split import CALIBRATION, TRAIN, split_of
 
 TEXTS = [b"def total(items):\n    return sum(items)\n", b"total = total + items[0]  # \xff\n"] * 3
 

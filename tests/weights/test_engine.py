@@ -9,7 +9,7 @@ import subprocess
 import sys
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -65,46 +65,63 @@ def random_side(rng: np.random.Generator, dtype: str, count: int, **given: Any) 
     return Side(memoryview(b"x" + raw)[1:], dtype, **given)
 
 
+class Case(NamedTuple):
+    """Operands of every kernel, and the stretch of them that is computed."""
+
+    dtype: str
+    base: Side
+    sides: tuple[Side, ...]
+    start: int
+    count: int
+
+    @classmethod
+    def drawn(cls, dtype: str, seed: int) -> Case:
+        """By chance, with every way of weighing, trimming and dropping."""
+        rng = np.random.default_rng(seed)
+        count, start = int(rng.integers(300, 900)), int(rng.integers(0, 9))
+        base = random_side(rng, dtype, count)
+        sides = tuple(
+            random_side(
+                rng,
+                str(rng.choice(["BF16", dtype])),
+                count,
+                weight=float(rng.choice([1.0, 0.3, -0.5])),
+                threshold=int(rng.choice([0, 1, 0x3C000000])),
+                key=int(rng.integers(0, 1 << 63)) * 2 + 1,
+                drop=int(rng.choice([0, 1 << 31])),
+            )
+            for _ in range(int(rng.integers(1, 4)))
+        )
+        return cls(dtype, base, sides, start, count - start)
+
+    def results(self, kernels: Kernels) -> list[bytes]:
+        """What the kernels that merge write."""
+        out, found = bytearray(self.count * WIDTHS[self.dtype]), []
+        run = Run(memoryview(out), self.dtype, self.start, self.count)
+        for origin in (self.base, None):
+            kernels.combine(run, origin, self.sides, 0.7)
+            found.append(bytes(out))
+        for mean in (True, False):
+            kernels.elect(run, self.base, self.sides, 1.0, mean=mean)
+            found.append(bytes(out))
+        sides, importances = (self.base, *self.sides), (*self.sides, self.base)
+        kernels.weigh(run, sides, importances, (0.0, *[1e-6] * len(self.sides)))
+        return [*found, bytes(out)]
+
+    def numbers(self, kernels: Kernels) -> list[list[int]]:
+        """What the kernels that look give."""
+        operands = self.base, self.sides[0], self.start, self.count
+        upper = kernels.histogram(*operands, None)
+        lower = kernels.histogram(*operands, int(upper.argmax()))
+        return [upper.tolist(), lower.tolist(), kernels.magnitudes(*operands).tolist()]
+
+
 @pytest.mark.parametrize("seed", range(12))
 @pytest.mark.parametrize("dtype", ["BF16", "F16", "F32", "F64", "F8_E4M3"])
 def test_compiled_kernels_give_the_bytes_of_numpy(compiled: Kernels, dtype: str, seed: int) -> None:
-    rng = np.random.default_rng(seed)
-    count = int(rng.integers(300, 900))
-    start = int(rng.integers(0, 9))
-    base = random_side(rng, dtype, count)
-    sides = tuple(
-        random_side(
-            rng,
-            str(rng.choice(["BF16", dtype])),
-            count,
-            weight=float(rng.choice([1.0, 0.3, -0.5])),
-            threshold=int(rng.choice([0, 1, 0x3C000000])),
-            key=int(rng.integers(0, 1 << 63)),
-            drop=int(rng.choice([0, 1 << 31])),
-        )
-        for _ in range(int(rng.integers(1, 4)))
-    )
-
-    def results(kernels: Kernels) -> list[bytes]:
-        found = []
-        for origin in (base, None):
-            out = bytearray((count - start) * WIDTHS[dtype])
-            run = Run(memoryview(out), dtype, start, count - start)
-            kernels.combine(run, origin, sides, 0.7)
-            found.append(bytes(out))
-        for mean in (True, False):
-            kernels.elect(run, base, sides, 1.0, mean=mean)
-            found.append(bytes(out))
-        return found
-
-    def numbers(kernels: Kernels) -> list[list[int]]:
-        upper = kernels.histogram(base, sides[0], start, count - start, None)
-        lower = kernels.histogram(base, sides[0], start, count - start, int(upper.argmax()))
-        sizes = kernels.magnitudes(base, sides[0], start, count - start)
-        return [upper.tolist(), lower.tolist(), sizes.tolist()]
-
-    assert results(compiled) == results(portable)
-    assert numbers(compiled) == numbers(portable)
+    case = Case.drawn(dtype, seed)
+    assert case.results(compiled) == case.results(portable)
+    assert case.numbers(compiled) == case.numbers(portable)
 
 
 def test_compiled_fingerprints_and_comparisons_are_those_of_numpy(compiled: Kernels) -> None:
@@ -177,12 +194,12 @@ def test_without_compiled_kernels_the_bytes_are_the_same(
 
     found = []
     for kernels in (compiled, portable):
-        chosen.kernels.cache_clear()
+        chosen.host.cache_clear()
         monkeypatch.setattr(chosen.native, "load", lambda kernels=kernels: kernels)
         out = tmp_path / f"out-{len(found)}.safetensors"
         assert tiebreak_merge(models, out, "--method", "ties", "--set", "scope=model") == 0
         found.append(out.read_bytes())
-    chosen.kernels.cache_clear()
+    chosen.host.cache_clear()
     assert found[0] == found[1]
 
 

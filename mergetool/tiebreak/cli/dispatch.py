@@ -32,6 +32,7 @@ COMMANDS: Final = {
     "merge-file": "tiebreak.cli.merge_file",
     "languages": "tiebreak.cli.languages",
     "weights": "tiebreak.cli.weights",
+    "learn": "tiebreak.cli.learn",
     "demo": "tiebreak.cli.demo",
 }
 

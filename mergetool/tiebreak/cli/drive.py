@@ -141,6 +141,7 @@ def _keep_pointer(request: Request, ours: bytes) -> int:
 
 
 def _settings(request: Request, context: Context) -> Settings:
+    from tiebreak.cli.judging import in_driver
     from tiebreak.recipe import NOTHING
     from tiebreak.text.file import Settings
     from tiebreak.text.markers import Labels
@@ -157,6 +158,7 @@ def _settings(request: Request, context: Context) -> Settings:
         audit=bool(os.environ.get("TIEBREAK_AUDIT")) and not text_only,
         languages=_languages(context.config),
         trust_languages=True,  # else there are none: nobody would see what they suggest
+        judge=None if text_only else in_driver(context.config),
     )
 
 

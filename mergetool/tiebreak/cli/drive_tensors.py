@@ -122,6 +122,7 @@ def _merge(
 ) -> CheckpointMerge:
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # else it reserves memory for every core
     try:
+        from tiebreak.cli.drive_fisher import fishers
         from tiebreak.weights.file import Files, merge_checkpoints
     except ModuleNotFoundError as error:
         if error.name != "numpy":
@@ -129,7 +130,9 @@ def _merge(
         raise InputError(NUMPY) from error
     base, ours, theirs = versions
     files = Files(_bases(base, _store(context)), ours.content, theirs.content)
-    return merge_checkpoints(request.path, files, output, _settings(request, context))
+    with fishers(request, context) as found:
+        settings = _settings(request, context)._replace(importances=found)
+        return merge_checkpoints(request.path, files, output, settings)
 
 
 def _bases(base: Version, store: Store) -> list[str]:

@@ -15,6 +15,8 @@ from tiebreak.errors import InputError, TiebreakError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from tiebreak.conflict import Judge
+    from tiebreak.text.document import Hunk
     from tiebreak.text.file import Settings, TextMerge
 
 # As git merge-file ends (git-merge-file(1), "DESCRIPTION")
@@ -112,6 +114,7 @@ def _run(options: Options) -> int:
         from tiebreak.text.file import merge_text
 
         settings = _with_repository(settings, options.path or options.files[0])
+        settings = settings._replace(judge=_judge())
         merge = merge_text(options.path or options.files[0], texts[1], texts[0], texts[2], settings)
         status = max(merge.conflicts, int(merge.unmerged))
         text = _json(merge, options) if options.as_json else merge.text
@@ -162,6 +165,15 @@ def _settings(options: Options) -> Settings:
         favor=options.favor,
         audit=options.audit,
     )
+
+
+def _judge() -> Judge[Hunk, bytes] | None:
+    """The judge that the user's configuration asks for."""
+    from tiebreak.cli.judging import in_solve
+    from tiebreak.git import settings
+    from tiebreak.git.repository import config_section
+
+    return in_solve(dict(config_section(settings.KEYS)))
 
 
 def _with_repository(how: Settings, path: str) -> Settings:

@@ -11,6 +11,7 @@ import signal
 from collections import Counter
 from typing import TYPE_CHECKING, Final, NamedTuple, NoReturn
 
+from tiebreak.cli.judging import in_solve
 from tiebreak.errors import GitError, InputError
 from tiebreak.git import settings
 from tiebreak.git.repository import config_section, git_version
@@ -165,6 +166,7 @@ def _sources(
         algorithm=governed.algorithm,
         languages=governed.languages,
         trust_languages=governed.trust_languages,
+        judge=governed.judge,
     )
     return _Sources(
         conflict.path, base, ours, theirs, how, governed.seconds, conflict.disagrees_on_mode
@@ -179,13 +181,15 @@ class _Governed:
     """
 
     __slots__ = (
-        "_allowed", "_recipes", "algorithm", "languages", "seconds", "style", "trust_languages",
+        "_allowed", "_recipes", "algorithm", "judge", "languages", "seconds", "style",
+        "trust_languages",
     )  # fmt: skip
 
     def __init__(self, conflicts: Sequence[Unmerged], committed: bytes | None, top: str) -> None:
         config = dict(config_section(settings.KEYS))
         self.algorithm = algorithm_of("histogram", git_version())
         self.style = settings.style(config)
+        self.judge = in_solve(config)
         self.seconds = settings.timeout(config)
         self._allowed = settings.allowed(config)
         self.trust_languages = settings.repository_languages(config)

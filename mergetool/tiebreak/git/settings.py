@@ -22,6 +22,10 @@ KEYS: Final = r"^tiebreak\.|^merge\.conflictstyle$"  # for `git config --get-reg
 TIMEOUT: Final = "10"  # seconds for one file; driver/tiebreak-start.py has it too
 WEIGHTS_TIMEOUT: Final = "3600"  # the same for a checkpoint, which takes as long as copying it
 
+NEVER: Final = "never"  # values of tiebreak.judge: where the learned judge ranks
+SOLVE: Final = "solve"
+ALWAYS: Final = "always"
+
 _FAVORS: Final = ("ours", "theirs", "union")
 _LANGUAGES: Final = ("shipped", "repository")
 _STYLES: Final = ("merge", "diff3", "zdiff3")
@@ -76,6 +80,15 @@ def repository_languages(config: Config) -> bool:
         msg = f"git config tiebreak.languages: expected one of {known}, got {value!r}"
         raise UsageError(msg)
     return value == "repository"
+
+
+def judge(config: Config) -> str:
+    """``tiebreak.judge``: ``solve`` (by default), ``always`` (in the driver too) or ``never``."""
+    value = config.get("tiebreak.judge", SOLVE)
+    if value not in {NEVER, SOLVE, ALWAYS}:
+        msg = f"git config tiebreak.judge: expected never, solve or always, got {value!r}"
+        raise UsageError(msg)
+    return value
 
 
 def style(config: Config) -> str:

@@ -15,7 +15,7 @@ from tiebreak.ranker.features import swap_order
 from tiebreak.ranker.hands import swapped_stratum
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
 ROUND: int = 16  # lengths are rounded up to a multiple, so that few shapes occur
@@ -73,7 +73,7 @@ class Data:
         return len(self.counts)
 
     def plan(self, hunks: Sequence[int], room: int, seed: int) -> list[list[int]]:
-        """Hunks in batches of at most `room` pieces, padding included; alike in length, shuffled."""
+        """Hunks in batches of at most `room` pieces with padding; alike in length, shuffled."""
         random = np.random.default_rng(seed)
         noise = random.uniform(0.85, 1.15, len(self))
         order = sorted(hunks, key=lambda hunk: self.longest[hunk] * noise[hunk])
@@ -93,7 +93,9 @@ class Data:
     def batch(self, hunks: list[int], *, swap: bool = False) -> Batch:
         """Gather a batch; with `swap` ours and theirs change places."""
         sequences = np.concatenate([np.arange(self.firsts[h], self.firsts[h + 1]) for h in hunks])
-        slots = np.concatenate([np.arange(self.counts[h]) + at * MOST for at, h in enumerate(hunks)])
+        slots = np.concatenate(
+            [np.arange(self.counts[h]) + at * MOST for at, h in enumerate(hunks)]
+        )
         lengths = self.lengths[sequences]
         width = _up(int(lengths.max()))
         reach = np.arange(width)

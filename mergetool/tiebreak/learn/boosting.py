@@ -1,53 +1,108 @@
 """Gradient boosting over the same features, candidate by candidate: the cheap learned judge.
 
-What the transformer must beat. Each candidate is a row, right or wrong; the scores of a hunk's
-candidates are compared afterwards. Trained on all folds but one, in turn, so that every hunk has a
-score from a model that never saw its repository.
+Each candidate is a row, right or wrong (LightGBM, Ke et al., NIPS 2017); the scores of a hunk's
+candidates are compared afterwards. Out of fold, every hunk has a score from a model that never saw
+its repository.
 """
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from tiebreak.learn.split import FOLDS, fold_of
+from tiebreak.ranker.trees import ARRAYS, table
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
     from tiebreak.learn.packed import Packed
 
-TREES: Final = 300
-LEAVES: Final = 31
-RATE: Final = 0.06
+TREES: Final = 400
+SETTINGS: Final = {
+    "objective": "binary",
+    "learning_rate": 0.05,
+    "num_leaves": 31,
+    "min_data_in_leaf": 40,
+    "feature_fraction": 0.5,
+    "bagging_fraction": 0.7,
+    "bagging_freq": 1,
+    "lambda_l2": 2.0,
+    "seed": 0,
+    "deterministic": True,
+    "force_row_wise": True,
+    "use_missing": False,
+    "verbose": -1,
+}
 
 
-def scores(train: Packed, test: Packed | None = None) -> Any:
-    """Probabilities of each candidate: of `test`'s, or out of fold for `train`'s own."""
-    if test is not None:
-        return _fit(_table(train), train.right).predict_proba(_table(test))[:, 1]
-    folds = np.repeat([fold_of(hunk["repo"]) for hunk in train.hunks], train.counts)
-    table = _table(train)
-    found = np.zeros(len(table))
+def rows(packed: Packed) -> Any:
+    """One row a candidate, compared within its hunk."""
+    firsts = packed.firsts
+    features = packed.features.astype(np.float32)
+    parts = [table(features[a:b]) for a, b in itertools.pairwise(firsts)]
+    return np.concatenate(parts)
+
+
+def fit(found: Any, right: Any, threads: int = 0) -> Any:
+    """A LightGBM model of rows and whether they were right."""
+    import lightgbm
+
+    data = lightgbm.Dataset(found, right.astype(np.int8))
+    return lightgbm.train({**SETTINGS, "num_threads": threads}, data, TREES)
+
+
+def out_of_fold(packed: Packed, found: Any, threads: int = 0) -> Any:
+    """Log-odds of every candidate from a model that saw other folds only."""
+    folds = np.repeat([fold_of(hunk["repo"]) for hunk in packed.hunks], packed.counts)
+    logits = np.zeros(len(found))
     for fold in range(FOLDS):
         held = folds == fold
         if held.any():
-            model = _fit(table[~held], train.right[~held])
-            found[held] = model.predict_proba(table[held])[:, 1]
-    return found
+            model = fit(found[~held], packed.right[~held], threads)
+            logits[held] = model.predict(found[held], raw_score=True)
+    return logits
 
 
-def _table(packed: Packed) -> Any:
-    return packed.features.astype(np.float32)
+def flat(model: Any) -> dict[str, Any]:
+    """A model's trees as the arrays of `tiebreak.ranker.trees`."""
+    nodes: dict[str, list[float]] = {name: [] for name in ARRAYS}
+    depth = 0
+    for tree in model.dump_model()["tree_info"]:
+        nodes["roots"].append(len(nodes["value"]))
+        depth = max(depth, _add(nodes, tree["tree_structure"]))
+    kinds = {"threshold": np.float32, "value": np.float32, "feature": np.int16}
+    arrays = {name: np.array(values, kinds.get(name, np.int32)) for name, values in nodes.items()}
+    return {**arrays, "depth": np.array(depth)}
 
 
-def _fit(table: Any, right: Any) -> Any:
-    from sklearn.ensemble import HistGradientBoostingClassifier
+def _add(nodes: dict[str, list[float]], node: Mapping[str, Any]) -> int:
+    """Append a node and what is below it; the number of steps to its deepest leaf."""
+    here = len(nodes["value"])
+    leaf = "leaf_value" in node
+    for name, value in _values(node, here, leaf=leaf):
+        nodes[name].append(value)
+    if leaf:
+        return 0
+    steps = []
+    for side in ("left", "right"):
+        nodes[side][here] = len(nodes["value"])
+        steps.append(_add(nodes, node[f"{side}_child"]))
+    return 1 + max(steps)
 
-    model = HistGradientBoostingClassifier(
-        max_iter=TREES,
-        max_leaf_nodes=LEAVES,
-        learning_rate=RATE,
-        l2_regularization=1.0,
-        random_state=0,
-    )
-    return model.fit(table, right)
+
+def _values(node: Mapping[str, Any], here: int, *, leaf: bool) -> Iterator[tuple[str, float]]:
+    yield "feature", 0 if leaf else node["split_feature"]
+    # Rounded down, so that a float32 feature falls on the side that it fell on in training.
+    yield "threshold", 0.0 if leaf else float(_down(node["threshold"]))
+    yield "left", here
+    yield "right", here
+    yield "value", node["leaf_value"] if leaf else 0.0
+
+
+def _down(threshold: float) -> Any:
+    """The largest float32 that is not above a threshold."""
+    near = np.float32(threshold)
+    return near if near <= threshold else np.nextafter(near, np.float32(-np.inf))

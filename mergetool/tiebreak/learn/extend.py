@@ -38,7 +38,9 @@ def extended(example: Example) -> Example:
     known = {proposal.value for proposal in example.proposals}
     wanted = normalised(example.resolution)
     more = [
-        Proposal(c.generator, c.stratum, c.provable, len(c.drops), c.value, normalised(c.value) == wanted)
+        Proposal(
+            c.generator, c.stratum, c.provable, len(c.drops), c.value, normalised(c.value) == wanted
+        )
         for c in proposals_for(example.base, example.ours, example.theirs, example.path)
         if c.value not in known
     ]

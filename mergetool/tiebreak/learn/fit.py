@@ -22,6 +22,7 @@ from torch.nn import functional
 from tiebreak.learn.batches import Batch, Data, means_by_hunk, renamed
 from tiebreak.learn.network import Ranker, Shape
 from tiebreak.learn.split import fold_of
+from tiebreak.ranker.encoding import MOST
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -49,6 +50,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--rate", type=float, default=RATE)
     parser.add_argument("--dropout", type=float, default=0.1)
     parser.add_argument("--fold", type=int, default=-1, help="hold this one out; -1: none")
+    parser.add_argument("--hide", type=float, default=FORGET, help="share of pieces hidden")
+    parser.add_argument("--also", type=Path, nargs="*", default=[], help="other data to judge")
     parser.add_argument("--threads", type=int, default=0)
     options = parser.parse_args(arguments)
     if options.threads:
@@ -96,7 +99,7 @@ class Training:
         self.optimizer.load_state_dict(state["optimizer"])
         self.passed = state["passed"]
         self.started -= state["seconds"]
-        print(f"goes on after pass {self.passed}", flush=True)
+        sys.stdout.write(f"goes on after pass {self.passed}\n")
 
     def run(self) -> None:
         """All passes, or as many as the time allows; then the predictions of every hunk."""
@@ -108,18 +111,25 @@ class Training:
             if self.watch:
                 line |= self.top(self.watch, self.predict(self.watch))
             self.curve.append(line)
-            print(json.dumps(line), flush=True)
+            sys.stdout.write(json.dumps(line) + "\n")
+            sys.stdout.flush()
             self._save()
-        everything = list(range(len(self.data)))
-        np.savez_compressed(self.options.output / "scores.npz", scores=self.predict(everything).astype(np.float16))
+        self._judge(self.data, "scores.npz")
+        for path in self.options.also:
+            self._judge(Data(path, self.data.device), f"{path.stem}.scores.npz")
         (self.options.output / "curve.json").write_text(json.dumps(self.curve, indent=1) + "\n")
+
+    def _judge(self, data: Data, name: str) -> None:
+        """Write the log-probabilities of all hunks of some data."""
+        scores = self.predict(range(len(data)), data)
+        np.savez_compressed(self.options.output / name, scores=scores.astype(np.float16))
 
     def _seconds(self) -> float:
         return time.monotonic() - self.started
 
     def _used(self) -> float:
         """How much of the schedule is over: by passes or by time, whichever is further."""
-        return self._seconds() / self.options.seconds
+        return self._seconds() / float(self.options.seconds)
 
     def _pass(self, total: int) -> None:
         self.ranker.train()
@@ -139,8 +149,10 @@ class Training:
             self.optimizer.step()
 
     def _loss(self, batch: Batch) -> Tensor:
-        hidden = torch.rand(batch.pieces.shape, generator=self.generator, device=batch.pieces.device)
-        pieces = batch.pieces.masked_fill(hidden < FORGET, 0)
+        hidden = torch.rand(
+            batch.pieces.shape, generator=self.generator, device=batch.pieces.device
+        )
+        pieces = batch.pieces.masked_fill(hidden < self.options.hide, 0)
         words = renamed(batch.words, self.generator)
         states, means = self.ranker.encode(pieces, batch.codes, words, batch.seams, batch.real)
         kept = batch.kept.masked_fill(~batch.real, 2)
@@ -152,13 +164,14 @@ class Training:
         return listwise(scores, batch.right) + KEPT * dense
 
     @torch.no_grad()
-    def predict(self, hunks: Sequence[int]) -> Any:
+    def predict(self, hunks: Sequence[int], data: Data | None = None) -> Any:
         """Log-probabilities (hunks, 1 + candidates) in the order given; NONE first."""
+        data = self.data if data is None else data
         self.ranker.eval()
-        found = torch.zeros((len(self.data), 1 + self.data_width()), device=self.data.device)
-        for some in self.data.plan(hunks, 2 * self.options.room, 0):
-            batch = self.data.batch(some)
-            with _mixed(self.data.device):
+        found = torch.zeros((len(data), 1 + MOST), device=data.device)
+        for some in data.plan(hunks, 2 * self.options.room, 0):
+            batch = data.batch(some)
+            with _mixed(data.device):
                 _, means = self.ranker.encode(
                     batch.pieces, batch.codes, batch.words, batch.seams, batch.real
                 )
@@ -167,12 +180,6 @@ class Training:
                 )
             found[batch.hunks.to(found.device)] = scores.float().log_softmax(-1)
         return found[torch.tensor(list(hunks), device=found.device)].cpu().numpy()
-
-    def data_width(self) -> int:
-        """The most candidates of a hunk."""
-        from tiebreak.ranker.encoding import MOST
-
-        return MOST
 
     def top(self, hunks: Sequence[int], scores: Any) -> dict[str, float]:
         """Accuracy of the first choice, of the first three, and the loss, on some hunks."""
@@ -212,7 +219,10 @@ class Training:
             "shape": self.shape._asdict(),
             "strata": self.data.about["strata"],
             "features": self.data.about["features"],
-            "ranker": {k: v.half() if v.is_floating_point() else v for k, v in self.ranker.state_dict().items()},
+            "ranker": {
+                k: v.half() if v.is_floating_point() else v
+                for k, v in self.ranker.state_dict().items()
+            },
         }
         torch.save(model, self.options.output / "model.pt")
 

@@ -10,11 +10,14 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from tiebreak.learn.examples import Example, Proposal
+from tiebreak.learn.equality import normalised
+from tiebreak.learn.examples import SUFFIX, Example, Proposal, read_counts, write
 from tiebreak.learn.history import ConflictedFile, History, Limits, name_of, opened
-from tiebreak.learn.locate import Located, locate, normalised
+from tiebreak.learn.locate import Located, locate
+from tiebreak.learn.progress import progress
 from tiebreak.resolve import propose
 from tiebreak.text.document import Document
 from tiebreak.text.file import is_binary
@@ -106,7 +109,9 @@ def examples(place: Place, counts: Counter[str]) -> Iterator[Example]:
     regions = merge_lines(*sides)
     document = Document(file.path, regions, language_for(file.path))
     hunks = document.hunks
-    for number, (hunk, found) in enumerate(zip(hunks, locate(regions, file.committed), strict=True)):
+    for number, (hunk, found) in enumerate(
+        zip(hunks, locate(regions, file.committed), strict=True)
+    ):
         size = sum(map(len, hunk.region[:3]))
         if found.text is None or size > LARGEST:
             counts[f"hunks dropped: {found.reason or 'too large'}"] += 1
@@ -165,3 +170,27 @@ def digest(*parts: str) -> str:
     """A short hash of texts."""
     joined = "\0".join(parts).encode("utf-8", "surrogateescape")
     return hashlib.blake2b(joined, digest_size=12).hexdigest()
+
+
+def mine_all(
+    paths: Sequence[Path], output: Path, quota: Quota, jobs: int
+) -> Iterator[tuple[str, dict[str, int]]]:
+    """Mine repositories into a data folder, `jobs` at a time; their names and counts as they come.
+
+    One that is there already is read for its counts only. A bar on standard error shows how many
+    repositories are done, where somebody can see it.
+    """
+    with ProcessPoolExecutor(jobs) as pool, progress() as bar:
+        task = bar.add_task("repositories", total=len(paths))
+        for done in as_completed([pool.submit(_mine_into, p, output, quota) for p in paths]):
+            yield done.result()
+            bar.advance(task)
+
+
+def _mine_into(path: Path, output: Path, quota: Quota) -> tuple[str, dict[str, int]]:
+    name = name_of(path)
+    target = output / f"{name.replace('/', '+')}{SUFFIX}"
+    if not target.exists():
+        mined = mine(path, quota, lambda _done, _total: None)
+        write(target, mined.examples, dict(mined.counts))
+    return name, read_counts(target)

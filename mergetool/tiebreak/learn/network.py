@@ -1,11 +1,11 @@
-"""The ranker: one encoder reads a candidate beside the three versions, a second compares candidates.
+"""The ranker: one encoder reads a candidate beside the three versions, one compares candidates.
 
     sequence    pieces + codes + word numbers + seams + places -> encoder -> mean of its states
     candidate   that mean + its features + its stratum
     hunk        all candidates and NONE, as a set -> a few layers -> one score each
 
-A softmax over the scores is the chance that people chose each candidate, or none of them. Beside it,
-each piece's state says whether the people kept its column (a dense label, for training only).
+A softmax over the scores is the chance that people chose each candidate, or none of them. Beside
+it, each piece's state says whether the people kept its column (a dense label, for training only).
 
 The shape follows listwise rankers over sets (Pang et al., "SetRank", SIGIR 2020); the input is ours
 (`tiebreak.ranker.columns`).
@@ -40,6 +40,7 @@ class Block(nn.Module):
     """A pre-norm transformer layer."""
 
     def __init__(self, width: int, heads: int, dropout: float) -> None:
+        """Of so many features for each place, and so many heads of attention."""
         super().__init__()
         self.heads = heads
         self.before = nn.LayerNorm(width)
@@ -64,6 +65,7 @@ class Ranker(nn.Module):
     """See the module's text."""
 
     def __init__(self, shape: Shape) -> None:
+        """Untrained."""
         super().__init__()
         width = shape.width
         self.shape = shape
@@ -119,7 +121,7 @@ class Ranker(nn.Module):
         scores: Tensor = self.score(self.last(x)).squeeze(-1).float()
         return scores.masked_fill(~real, -1e4)
 
-    def forward(
+    def forward(  # noqa: PLR0913, PLR0917  (the inputs of the exported graph)
         self,
         pieces: Tensor,
         codes: Tensor,

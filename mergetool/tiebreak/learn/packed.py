@@ -1,4 +1,4 @@
-"""The packed arrays of `tiebreak.learn.tensors`, read without torch: labels and what reports need."""
+"""The packed arrays of `tiebreak.learn.tensors` without their sequences: what reports need."""
 
 from __future__ import annotations
 

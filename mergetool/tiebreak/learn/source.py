@@ -7,11 +7,12 @@ from typing import Final
 
 ENDINGS: Final = frozenset(
     """
-    .py .pyi .pyx .pxd .java .kt .kts .scala .groovy .clj .js .jsx .mjs .cjs .ts .tsx .vue .svelte
-    .cs .fs .fsx .fsi .vb .go .rs .c .h .cc .cpp .cxx .hpp .hh .hxx .inl .m .mm .swift .rb .php .pl
-    .pm .lua .r .jl .dart .ex .exs .erl .hs .ml .mli .sh .bash .zsh .ps1 .psm1 .sql .css .scss .sass
-    .less .hbs .erb .cshtml .xaml .gradle .cmake .asm .s .zig .nim .d .cu .glsl .hlsl .proto .vim .el
-    """.split()
+    .asm .bash .c .cc .cjs .clj .cmake .cpp .cs .cshtml .css .cu .cxx .d .dart .el .erb .erl .ex
+    .exs .fs .fsi .fsx .glsl .go .gradle .groovy .h .hbs .hh .hlsl .hpp .hs .hxx .inl .java .jl
+    .js .jsx .kt .kts .less .lua .m .mjs .ml .mli .mm .nim .php .pl .pm .proto .ps1 .psm1 .pxd
+    .py .pyi .pyx .r .rb .rs .s .sass .scala .scss .sh .sql .svelte .swift .ts .tsx .vb .vim
+    .vue .xaml .zig .zsh
+    """.split()  # noqa: SIM905  (a list of eighty strings would be eighty lines)
 )
 
 

@@ -88,7 +88,9 @@ def case_of(example: Example, held: Sequence[Held]) -> Case:
     )
 
 
-def _kept(alignment: Alignment, sequences: Sequence[Sequence_], resolution: bytes) -> list[list[int]]:
+def _kept(
+    alignment: Alignment, sequences: Sequence[Sequence_], resolution: bytes
+) -> list[list[int]]:
     kept = [*map(int, alignment.kept(resolution)), UNKNOWN_COLUMN]
     return [[kept[column] for column in sequence.columns] for sequence in sequences]
 
@@ -123,12 +125,16 @@ def _pieces(vocabulary: Path) -> Callable[[bytes], list[int]]:
     return load(vocabulary)
 
 
-def pack(rows: Iterable[Row], path: Path) -> None:
-    """Write rows as flat arrays."""
+def pack(rows: Iterable[Row], path: Path, known: Sequence[str] = ()) -> None:
+    """Write rows as flat arrays.
+
+    `known` are the strata of the data that a model is trained on, in its order; a stratum that is
+    not among them gets the number 0, as at merge time.
+    """
     rows = list(rows)
     sequences = [sequence for one in rows for sequence in one.sequences]
-    strata = sorted({stratum for one in rows for stratum in one.strata})
-    number = {stratum: index for index, stratum in enumerate(strata, 1)}
+    strata = list(known) or ["", *sorted({stratum for one in rows for stratum in one.strata})]
+    number = {stratum: index for index, stratum in enumerate(strata)}
     arrays: dict[str, Any] = {
         "pieces": _flat([s.pieces for s in sequences], np.uint16),
         "codes": _flat([s.codes for s in sequences], np.uint8),
@@ -137,13 +143,13 @@ def pack(rows: Iterable[Row], path: Path) -> None:
         "kept": _flat([kept for one in rows for kept in one.kept], np.uint8),
         "lengths": np.array([len(s.pieces) for s in sequences], np.uint16),
         "features": np.array([s.features for s in sequences], np.float16),
-        "strata": np.array([number[stratum] for one in rows for stratum in one.strata], np.uint16),
+        "strata": np.array([number.get(s, 0) for one in rows for s in one.strata], np.uint16),
         "right": np.array([right for one in rows for right in one.right], np.uint8),
         "counts": np.array([len(one.sequences) for one in rows], np.uint8),
     }
     about = {
         "features": names(),
-        "strata": ["", *strata],
+        "strata": strata,
         "hunks": [
             {
                 "digest": one.digest,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
@@ -41,7 +42,7 @@ def verdicts(packed: Packed, scores: Any) -> Verdicts:
     """The choices that `scores`, one a candidate, make."""
     firsts, repos = packed.firsts, [hunk["repo"] for hunk in packed.hunks]
     sure, right, among3 = [], [], []
-    for first, last in zip(firsts, firsts[1:], strict=False):
+    for first, last in itertools.pairwise(firsts):
         order = np.argsort(-scores[first:last], kind="stable")
         good = packed.right[first:last][order]
         sure.append(scores[first:last][order[0]])

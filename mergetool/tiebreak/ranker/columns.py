@@ -151,9 +151,11 @@ def _partners(base: list[bytes], side: list[bytes]) -> dict[int, int]:
     Words count more than signs: the alignment is the one of `tiebreak.text.tokens`.
     """
     numbers: dict[bytes, int] = {}
-    numbered = [[numbers.setdefault(token, len(numbers)) for token in text] for text in (base, side)]
+    numbered = [
+        [numbers.setdefault(token, len(numbers)) for token in text] for text in (base, side)
+    ]
     weights = [_WORD if token[:1].isalnum() else _SIGN for token in numbers]
-    blocks = align(*numbered, weights, Budget(STEPS))
+    blocks = align(numbered[0], numbered[1], weights, Budget(STEPS))
     if blocks is None:
         return dict(common(base, side))
     return {block.a + step: block.b + step for block in blocks for step in range(block.size)}

@@ -114,19 +114,25 @@ def _near(placed: Placed) -> Placed:
 
 
 def _extend(into: Placed, placed: Placed, start: int, end: int) -> None:
-    for target, values in zip(into, placed, strict=True):
-        target.extend(values[start:end])
+    into.tokens.extend(placed.tokens[start:end])
+    into.codes.extend(placed.codes[start:end])
+    into.seams.extend(placed.seams[start:end])
+    into.columns.extend(placed.columns[start:end])
 
 
 def _framed(before: list[bytes], placed: Placed, after: list[bytes]) -> Placed:
     """With the tokens of the lines around."""
     outer, inner = [len(before), len(after)], len(placed.tokens)
-    return Placed(
-        [*before, *placed.tokens, *after],
-        [*[CONTEXT] * outer[0], *placed.codes, *[CONTEXT] * outer[1]],
-        [*[False] * outer[0], *placed.seams, *[False] * outer[1]],
-        [*[-1] * outer[0], *placed.columns, *[-1] * outer[1]],
-    ) if inner or any(outer) else Placed([b""], [GAP], [False], [-1])
+    return (
+        Placed(
+            [*before, *placed.tokens, *after],
+            [*[CONTEXT] * outer[0], *placed.codes, *[CONTEXT] * outer[1]],
+            [*[False] * outer[0], *placed.seams, *[False] * outer[1]],
+            [*[-1] * outer[0], *placed.columns, *[-1] * outer[1]],
+        )
+        if inner or any(outer)
+        else Placed([b""], [GAP], [False], [-1])
+    )
 
 
 def _sequence(

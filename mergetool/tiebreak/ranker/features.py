@@ -1,8 +1,8 @@
 """What is counted about a candidate: plain numbers, beside the sequence of its tokens.
 
-Every feature that speaks of one side has a partner that says the same of the other; `SWAPPED` gives
-the order of the features after the sides have changed places, so that a judge can be trained on both
-views of a conflict.
+Every feature that speaks of one side has a partner that says the same of the other; `swap_order`
+gives the order of the features after the sides have changed places, so that a judge can be trained
+on both views of a conflict.
 """
 
 from __future__ import annotations
@@ -13,11 +13,9 @@ from math import log1p
 from typing import TYPE_CHECKING, Final
 
 from tiebreak.ranker.columns import (
-    ADDED,
     ALL,
     BASE,
     CONTEXT,
-    NEWLINE,
     OURS,
     TAKEN,
     THEIRS,
@@ -105,7 +103,11 @@ def of_hunk(known: Known, setting: Setting, hands: int) -> dict[str, float]:
         found[f"imports/{name}"] = _share(all_lines, _IMPORT.match)
         found[f"comments/{name}"] = _share(all_lines, _COMMENT.match)
     for bit, name in SIDES:
-        new = [t for t, v in zip(alignment.tokens, alignment.versions, strict=True) if v & bit and not v & BASE]
+        new = [
+            t
+            for t, v in zip(alignment.tokens, alignment.versions, strict=True)
+            if v & bit and not v & BASE
+        ]
         found[f"new-numbers/{name}"] = _share(new, _NUMBER.fullmatch)
         found[f"new-words/{name}"] = _share(new, _WORD.match)
         side = getattr(texts, name)

@@ -1,4 +1,4 @@
-"""From the generators' candidates to those the model judges: distinct, in the rule judge's order."""
+"""From the generators' candidates to those the model judges: distinct, by the rules' order."""
 
 from __future__ import annotations
 

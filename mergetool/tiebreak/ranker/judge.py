@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from tiebreak.text.document import Document, Hunk
 
 UNRANKED: Final = "too far behind to be ranked"
+TWIN: Final = "like a candidate above but for white space"
 
 
 def judge_with(model: Model) -> Judge[Hunk, bytes]:
@@ -34,10 +35,8 @@ def judge_with(model: Model) -> Judge[Hunk, bytes]:
     def judge(hunk: Hunk, candidates: Sequence[Candidate[bytes]]) -> list[Judgement]:
         ruled = rules.judge(hunk, candidates)
         held = hold([Offer(c.value, c.stratum, c.provable, len(c.drops)) for c in candidates])
-        chances = model.probabilities(case_of(hunk, held)) if held else None
-        if chances is None:
-            return ruled
-        return _combined(model, ruled, held, chances[1:])
+        scores = model.scores(case_of(hunk, held)) if held else None
+        return ruled if scores is None else _combined(model, ruled, held, scores)
 
     return judge
 
@@ -72,26 +71,29 @@ def setting_of(document: Document) -> Setting:
 
 
 def _combined(
-    model: Model, ruled: Sequence[Judgement], held: Sequence[Held], chances: Sequence[float]
+    model: Model, ruled: Sequence[Judgement], held: Sequence[Held], scores: Sequence[float]
 ) -> list[Judgement]:
-    calibration = model.calibration
-    found = [rule._replace(probability=0.0, lower=0.0, evidence=UNRANKED) for rule in ruled]
-    best = max(range(len(held)), key=lambda index: chances[index])
-    for index, (one, chance) in enumerate(zip(held, chances, strict=True)):
-        probability = calibration.probability(chance)
-        step = calibration.step(chance) if index == best else None
-        evidence = f"the model's choice {_rank(chances, index)}"
-        if step is not None:
-            evidence += f"; as sure as this, it was right in {step.right} of {step.seen} real conflicts"
-        for member in one.members:
-            found[member] = Judgement(
-                probability,
-                step.lower if step else 0.0,
-                evidence,
-                ruled[member].provable and probability >= calibration.doubt,
-            )
+    found = [Judgement(0.0, 0.0, UNRANKED) for _ in ruled]
+    best = max(range(len(held)), key=lambda index: scores[index])
+    for index, one in enumerate(held):
+        first, *twins = one.members
+        place = 1 + sum(score > scores[index] for score in scores)
+        found[first] = _judgement(model, scores[index], place, first=index == best)
+        provable = ruled[first].provable and found[first].probability >= model.calibration.doubt
+        found[first] = found[first]._replace(provable=provable)
+        for twin in twins:
+            found[twin] = Judgement(found[first].probability, 0.0, TWIN)
     return found
 
 
-def _rank(chances: Sequence[float], index: int) -> int:
-    return 1 + sum(chance > chances[index] for chance in chances)
+def _judgement(model: Model, score: float, place: int, *, first: bool) -> Judgement:
+    """The opinion of one candidate; only the first choice has been counted for a bound."""
+    calibration = model.calibration
+    step = calibration.step(score) if first else None
+    evidence = f"the model's choice {place}"
+    if step is None:
+        return Judgement(calibration.probability(score), 0.0, evidence)
+    counted = f"first choices at least as sure were right in {step.right} of {step.seen}"
+    return Judgement(
+        calibration.probability(score), step.lower, f"{evidence}; {counted} real conflicts"
+    )

@@ -1,30 +1,35 @@
-"""The shipped model: its files, and running it with ONNX Runtime.
+"""The shipped model: its files, and running it.
 
-    model.onnx       one hunk's candidates in, their scores out, NONE first
+    network.onnx     one hunk's candidates in, their scores out, NONE first; by ONNX Runtime
+    trees.npz        boosted trees over the features of the candidates
     vocabulary.json  the pieces of words
     about.json       names of features and strata, calibration, where it comes from
+
+A candidate's score is the mean of the log-odds that the network and the trees give it, as a chance.
 """
 
 from __future__ import annotations
 
 import json
 import os
-from math import exp
+from math import exp, log
 from typing import TYPE_CHECKING, Any, Final
 
 from tiebreak.errors import InputError
 from tiebreak.ranker import calibration, vocabulary
 from tiebreak.ranker.encoding import PADDING, encode
 from tiebreak.ranker.features import names
+from tiebreak.ranker.trees import Trees
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tiebreak.ranker.encoding import Case, Encoded, Sequence_
+    from tiebreak.ranker.encoding import Case, Encoded
 
-FILES: Final = ("model.onnx", "vocabulary.json", "about.json")
+FILES: Final = ("network.onnx", "trees.npz", "vocabulary.json", "about.json")
 NEEDS: Final = ("numpy", "onnxruntime", "tokenizers")
 THREADS: Final = 2
+SURE: Final = 1e-6  # the network's chances are cut to here, so that their log-odds are finite
 
 
 def folder() -> str:
@@ -51,6 +56,7 @@ class Model:
 
     def __init__(self, where: str) -> None:
         """Load the files in the folder `where`; `InputError` when they do not fit this version."""
+        import numpy as np
         import onnxruntime
 
         try:
@@ -68,18 +74,35 @@ class Model:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = min(THREADS, os.cpu_count() or 1)
         options.log_severity_level = 3
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
         self._session = onnxruntime.InferenceSession(
-            os.path.join(where, "model.onnx"), options, providers=["CPUExecutionProvider"]
+            os.path.join(where, "network.onnx"), options, providers=["CPUExecutionProvider"]
         )
+        with np.load(os.path.join(where, "trees.npz")) as arrays:
+            self._trees = Trees(arrays)
 
-    def probabilities(self, case: Case) -> list[float] | None:
-        """The model's chances of NONE and of each hand; None for a hunk too large to judge."""
+    def scores(self, case: Case) -> list[float] | None:
+        """How sure the model is of each hand, from 0 to 1; None for a hunk too large to judge."""
         encoded = encode(case, self._pieces)
         if encoded is None or not encoded.sequences:
             return None
         strata = [self._strata.get(hand.stratum, 0) for hand in case.hands]
-        scores = self._session.run(None, _inputs(encoded, strata))[0]
-        return _softmax([float(score) for score in scores])
+        says = _softmax([float(s) for s in self._session.run(None, _inputs(encoded, strata))[0]])
+        features = [sequence.features for sequence in encoded.sequences]
+        return blended(says[1:], [float(logit) for logit in self._trees.logits(features)])
+
+
+def blended(chances: Sequence[float], logits: Sequence[float]) -> list[float]:
+    """The network's chances and the trees' log-odds of each candidate, in one score."""
+    return [
+        1 / (1 + exp(-(_log_odds(chance) + logit) / 2))
+        for chance, logit in zip(chances, logits, strict=True)
+    ]
+
+
+def _log_odds(chance: float) -> float:
+    cut = min(max(chance, SURE), 1 - SURE)
+    return log(cut / (1 - cut))
 
 
 def _inputs(encoded: Encoded, strata: Sequence[int]) -> dict[str, Any]:
@@ -113,6 +136,3 @@ def _softmax(scores: Sequence[float]) -> list[float]:
     top = max(scores)
     weights = [exp(score - top) for score in scores]
     return [weight / sum(weights) for weight in weights]
-
-
-__all__ = ["FILES", "Model", "Sequence_", "folder", "missing"]

@@ -1,8 +1,8 @@
 """The longest common subsequence of two token lists, by bit-parallel dynamic programming.
 
-A row of the table is one long integer, which Python adds and masks at the speed of C: exact, and far
-faster here than an exact diff in Python. H. Hyyrö, "Bit-parallel LCS-length computation revisited"
-(AWOCA 2004); the way back through the rows is the usual one.
+A row of the table is one long integer, which Python adds and masks at the speed of C: exact, and
+far faster here than an exact diff in Python. H. Hyyrö, "Bit-parallel LCS-length computation
+revisited" (AWOCA 2004); the way back through the rows is the usual one.
 """
 
 from __future__ import annotations

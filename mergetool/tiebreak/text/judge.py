@@ -59,7 +59,7 @@ def judge(hunk: Hunk, candidates: Sequence[Candidate[bytes]]) -> list[Judgement]
 
 
 def careful(judge: Judge[Hunk, bytes]) -> Judge[Hunk, bytes]:
-    """Another judge, which has no say in languages that were not measured."""
+    """Another judge, which has no say where nothing was measured by syntax."""
 
     def careful_judge(hunk: Hunk, candidates: Sequence[Candidate[bytes]]) -> list[Judgement]:
         return _suggested(hunk, candidates, judge(hunk, candidates))
@@ -70,12 +70,15 @@ def careful(judge: Judge[Hunk, bytes]) -> Judge[Hunk, bytes]:
 def _suggested(
     hunk: Hunk, candidates: Sequence[Candidate[bytes]], found: Sequence[Judgement]
 ) -> list[Judgement]:
-    """What comes by the data of a language that was not measured is a suggestion, no proof."""
-    if measured_language(hunk.document) is not None:
-        return list(found)
+    """What comes by syntax needs a measured language and stratum; else it only suggests."""
+    known = measured_language(hunk.document) is not None
     return [
-        judgement._replace(lower=0.0, evidence=UNMEASURED, provable=False)
-        if candidate.generator in BY_LANGUAGE
+        judgement
+        if candidate.generator not in BY_LANGUAGE
+        else judgement._replace(lower=0.0, evidence=UNMEASURED, provable=False)
+        if not known
+        else judgement._replace(lower=0.0)
+        if measured(candidate.stratum) is None
         else judgement
         for candidate, judgement in zip(candidates, found, strict=True)
     ]

@@ -23,11 +23,12 @@ if TYPE_CHECKING:
 
 SINGLE: Final = "model.safetensors"
 INDEX_ENDING: Final = ".safetensors.index.json"
+FISHER_ENDING: Final = ".fisher.safetensors"
 
 _ENDING: Final = ".safetensors"
 _PICKLE: Final = (
     "a pickled checkpoint, which can run any program when it is loaded; "
-    "convert it to safetensors where you trust it"
+    "tiebreak weights convert makes safetensors of it"
 )
 _OTHERS: Final = (  # what else is called a checkpoint, by its first bytes
     (b"PK\x03\x04", _PICKLE),  # torch.save since 1.6: a zip archive around a pickle
@@ -154,7 +155,8 @@ def open_checkpoint(path: str) -> Checkpoint:
 def find_checkpoint(folder: str) -> str:
     """The file of a folder to open: its index, or its only safetensors file.
 
-    With several, ``model.safetensors`` and then its index win, as in transformers.
+    With several, ``model.safetensors`` and then its index win, as in transformers. A Fisher file
+    (`tiebreak.weights.importance`) belongs to one, and is none itself.
     """
     files = sorted(os.listdir(folder))
     indexes = [name for name in files if name.endswith(INDEX_ENDING)]
@@ -163,7 +165,7 @@ def find_checkpoint(folder: str) -> str:
         for name in indexes
         for shard in read_index(os.path.join(folder, name)).weight_map.values()
     }
-    singles = [name for name in files if name.endswith(_ENDING) and name not in shards]
+    singles = [name for name in files if _is_single(name) and name not in shards]
     found = singles + indexes
     for name in (SINGLE, "model" + INDEX_ENDING, *(found if len(found) == 1 else ())):
         if name in found:
@@ -174,6 +176,10 @@ def find_checkpoint(folder: str) -> str:
     if pickles:
         _refuse(folder, f"holds no safetensors; {shown(pickles[0])} looks like {_PICKLE}")
     raise CheckpointError(f"{shown(folder, 400)}: holds no safetensors file")
+
+
+def _is_single(name: str) -> bool:
+    return name.endswith(_ENDING) and not name.endswith(FISHER_ENDING)
 
 
 def open_shard(path: str) -> Shard:

@@ -103,10 +103,11 @@ Value = Copy | Blend | Removed
 class TensorConflict:
     """A tensor that the trivial rule leaves open. Implements `tiebreak.conflict.Conflict`.
 
-    `method` is what the recipe says of this tensor, None where it says nothing.
+    `method` is what the recipe says of this tensor, None where it says nothing. `importances` are
+    the Fisher of ours and of theirs where the method asks for them, or why they are not there.
     """
 
-    __slots__ = ("kind", "merge", "method", "name", "path", "why")
+    __slots__ = ("importances", "kind", "merge", "method", "name", "path", "why")
 
     merge: Merge[Tensor | None]
     path: str
@@ -114,6 +115,7 @@ class TensorConflict:
     kind: str
     why: str
     method: Method | None
+    importances: tuple[Tensor, ...] | str
 
     def __init__(
         self, merge: Merge[Tensor | None], path: str, name: str, kind: str, why: str
@@ -122,6 +124,7 @@ class TensorConflict:
         self.merge, self.path, self.name = merge, path, name
         self.kind, self.why = kind, why
         self.method = None
+        self.importances = ()
 
     def unrelate(self) -> None:
         """Note that the base is of another model, where that makes a difference."""

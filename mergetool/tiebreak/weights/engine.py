@@ -113,7 +113,11 @@ def sync_folder(folder: str) -> None:
 
 def _check_room(file: File, infos: Sequence[TensorInfo], needed: int) -> None:
     """Nothing is written when it cannot fit, or would not be what the header says."""
-    free = shutil.disk_usage(os.path.dirname(file.path) or os.curdir).free
+    folder = os.path.dirname(file.path) or os.curdir
+    try:
+        free = shutil.disk_usage(folder).free
+    except OSError as error:
+        raise InputError(f"{folder}: nothing can be written there: {error.strerror}") from error
     if needed > free:
         raise InputError(f"{file.path}: {needed:,} bytes are needed, {free:,} are free there")
     for output, info in zip(file.tensors, infos, strict=True):

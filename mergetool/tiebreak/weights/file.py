@@ -18,18 +18,19 @@ from tiebreak.resolve import resolve
 from tiebreak.weights.checkpoint import open_checkpoint
 from tiebreak.weights.conflict import METADATA
 from tiebreak.weights.errors import CheckpointError, shown
+from tiebreak.weights.fishers import unknown
 from tiebreak.weights.related import is_related
 from tiebreak.weights.threeway import NOBODY, Step, Texts, Versions, merge_metadata, plan
 from tiebreak.weights.toolbox import RECIPE, TOOLBOX, side
-from tiebreak.weights.writing import checked, write
+from tiebreak.weights.writing import checked, weighs, write
 from tiebreak.weights_recipe import SIDES, WeightsRecipe
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from tiebreak.conflict import Resolution
     from tiebreak.weights.checkpoint import Checkpoint
-    from tiebreak.weights.conflict import TensorConflict, Value
+    from tiebreak.weights.conflict import Tensor, TensorConflict, Value
     from tiebreak.weights_recipe import Method
 
 HEADER: Final = "__metadata__"
@@ -45,11 +46,15 @@ class Files(NamedTuple):
 
 
 class Settings(NamedTuple):
-    """How to merge. `recipe` is what speaks of this path; `favor` the side of ``git merge -X``."""
+    """How to merge. `recipe` is what speaks of this path; `favor` the side of ``git merge -X``.
+
+    `importances` gives the Fisher of both sides, for methods that weigh by it, or why not.
+    """
 
     policy: Policy = Policy()
     recipe: WeightsRecipe = WeightsRecipe()
     favor: str | None = None
+    importances: Callable[[TensorConflict], tuple[Tensor, ...] | str] = unknown
 
 
 class Verdict(NamedTuple):
@@ -160,6 +165,8 @@ def _settled(step: Step, action: str) -> Verdict:
 
 
 def _resolved(conflict: TensorConflict, settings: Settings) -> Verdict:
+    if conflict.method is not None and weighs(conflict.method):
+        conflict.importances = settings.importances(conflict)
     resolution = resolve(conflict, TOOLBOX, settings.policy)
     if resolution.chosen is not None:
         candidate = resolution.chosen.candidate

@@ -68,6 +68,12 @@ def check_finite(_conflict: TensorConflict, candidate: Candidate[Value]) -> str 
     return None
 
 
+def check_importance(conflict: TensorConflict, candidate: Candidate[Value]) -> str | None:
+    """A method that weighs by importance does nothing without it."""
+    known = not isinstance(conflict.importances, str) or not isinstance(candidate.value, Blend)
+    return None if known else str(conflict.importances)
+
+
 _CHUNK: Final = 1 << 20  # bytes; a multiple of every element's size
 
 
@@ -95,7 +101,7 @@ def judge(_conflict: TensorConflict, candidates: Sequence[Candidate[Value]]) -> 
 
 TOOLBOX: Final[Toolbox[TensorConflict, Value]] = Toolbox(
     generators=((RECIPE, from_recipe), (SIDE, sides)),
-    checks=(("numbers", check_numbers),),
+    checks=(("numbers", check_numbers), ("importance", check_importance)),
     late_checks=(("finite", check_finite),),
     judge=judge,
 )

@@ -8,14 +8,15 @@ from the first model.
 from __future__ import annotations
 
 import os
-import shutil
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, NamedTuple
 
 from tiebreak.errors import InputError
 from tiebreak.weights.dtypes import DTYPES
-from tiebreak.weights.engine import File, Output, pooled, sync_folder, write_checkpoint, write_files
+from tiebreak.weights.engine import File, Output, pooled, write_checkpoint, write_files
 from tiebreak.weights.errors import shown
+from tiebreak.weights.folders import beside, new_folder
+from tiebreak.weights.importance import check_belongs
 from tiebreak.weights.kernels import Side
 from tiebreak.weights.methods import Terms
 
@@ -25,27 +26,27 @@ if TYPE_CHECKING:
     from tiebreak.weights.checkpoint import Checkpoint, Shard
     from tiebreak.weights.methods import Method, Parameters
 
-BESIDE: Final = (".json", ".txt", ".model", ".jinja")  # configuration and tokenizer files
+
+class Models(NamedTuple):
+    """What is merged. `importances` are Fisher files, one for each side or none."""
+
+    base: Checkpoint
+    sides: Sequence[Checkpoint]
+    importances: Sequence[Checkpoint] = ()
 
 
 def merge_models(
-    base: Checkpoint,
-    models: Sequence[Checkpoint],
-    method: Method,
-    parameters: Parameters,
-    threads: int = 0,
+    models: Models, method: Method, parameters: Parameters, threads: int = 0
 ) -> list[list[Output]]:
     """The tensors to write, for each shard of the first model. Nothing is computed yet."""
-    first = models[0]
-    inputs = [base, *models] if method.needs_base else list(models)
-    _check_same(first, inputs)
-    terms = {
-        name: _terms(name, base if method.needs_base else None, models)
-        for name in first.names
-        if DTYPES[first.info(name).dtype].is_float
-    }
-    if method.survey is not None:
-        with pooled(threads) as each:
+    first = models.sides[0]
+    _check_same(first, [models.base, *models.sides] if method.needs_base else models.sides)
+    names = [name for name in first.names if DTYPES[first.info(name).dtype].is_float]
+    with pooled(threads) as each:
+        for side, importance in zip(models.sides, models.importances, strict=False):
+            check_belongs(importance, side, names, each)
+        terms = {name: _terms(name, models, based=method.needs_base) for name in names}
+        if method.survey is not None:
             parameters = method.survey(list(terms.values()), parameters, each)
     return [
         [_output(first, tensor.name, method, terms, parameters) for tensor in shard.header.tensors]
@@ -81,26 +82,13 @@ def _write_folder(
     threads: int,
     progress: Callable[[int], None] | None,
 ) -> None:
-    path = path.rstrip(os.sep) or path
-    temporary = f"{path}.tiebreak-{os.getpid()}"
-    os.mkdir(temporary)
-    try:
-        names = [os.path.basename(shard.path) for shard in layout]
+    source = os.path.dirname(layout[0].path)
+    with new_folder(path, source, beside(source)) as folder:
         files = [
-            File(os.path.join(temporary, name), tensors, shard.header.metadata)
-            for name, tensors, shard in zip(names, outputs, layout, strict=True)
+            File(os.path.join(folder, os.path.basename(shard.path)), own, shard.header.metadata)
+            for own, shard in zip(outputs, layout, strict=True)
         ]
         write_files(files, threads, progress)
-        folder = os.path.dirname(layout[0].path) or os.curdir
-        for name in sorted(os.listdir(folder)):
-            if name.endswith(BESIDE) and os.path.isfile(os.path.join(folder, name)):
-                shutil.copyfile(os.path.join(folder, name), os.path.join(temporary, name))
-        sync_folder(temporary)
-        os.rename(temporary, path)
-    except BaseException:
-        shutil.rmtree(temporary, ignore_errors=True)
-        raise
-    sync_folder(os.path.dirname(os.path.abspath(path)))
 
 
 def _check_same(first: Checkpoint, inputs: Sequence[Checkpoint]) -> None:
@@ -125,10 +113,13 @@ def _check_alike(first: Checkpoint, other: Checkpoint, name: str) -> None:
         )
 
 
-def _terms(name: str, base: Checkpoint | None, models: Sequence[Checkpoint]) -> Terms:
-    info = models[0].info(name)
-    sides = tuple(_side(model, name) for model in models)
-    return Terms(name, info.shape, info.dtype, None if base is None else _side(base, name), sides)
+def _terms(name: str, models: Models, *, based: bool) -> Terms:
+    info = models.sides[0].info(name)
+    base = _side(models.base, name) if based else None
+    sides, importances = (
+        tuple(_side(one, name) for one in many) for many in (models.sides, models.importances)
+    )
+    return Terms(name, info.shape, info.dtype, base, sides, importances)
 
 
 def _side(model: Checkpoint, name: str) -> Side:

@@ -13,6 +13,7 @@ from tiebreak.weights.engine import Output, write_checkpoint
 from tiebreak.weights.kernels import Side
 from tiebreak.weights.methods import Terms, check, method_named
 from tiebreak.weights.methods.method import in_turn
+from tiebreak.weights_recipe import SIDES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -37,6 +38,11 @@ def write(path: str, values: Sequence[Value], metadata: Mapping[str, str] | None
 def checked(method: Method) -> dict[str, float | str | bool | tuple[float, ...]]:
     """A method's parameters, complete. Raises `UsageError` for what does not exist."""
     return check(method_named(method.name), dict(method.parameters), _SIDES)
+
+
+def weighs(method: Method) -> bool:
+    """Whether a method of the recipe asks for the importance of each entry."""
+    return method.name not in SIDES and method_named(method.name).needs_importance
 
 
 def _surveyed(blends: Sequence[Blend]) -> dict[Method, Parameters]:
@@ -68,7 +74,9 @@ def _prepared(terms: Terms, method: Method, parameters: Parameters) -> Callable[
 def _terms(blend: Blend) -> Terms:
     merge = blend.conflict.merge
     base, ours, theirs = (_side(tensor) for tensor in (merge.base, merge.ours, merge.theirs))
-    return Terms(blend.conflict.name, blend.shape, ours.dtype, base, (ours, theirs))
+    found = blend.conflict.importances  # as the checks left it: a reason would have been a veto
+    importances = tuple(_side(tensor) for tensor in found if not isinstance(tensor, str))
+    return Terms(blend.conflict.name, blend.shape, ours.dtype, base, (ours, theirs), importances)
 
 
 def _side(tensor: Tensor | None) -> Side:

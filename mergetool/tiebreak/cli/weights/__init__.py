@@ -16,6 +16,8 @@ COMMANDS: Final = {
     "verify": "tiebreak.cli.weights.verify",
     "textconv": "tiebreak.cli.weights.textconv",
     "merge": "tiebreak.cli.weights.merge",
+    "convert": "tiebreak.cli.weights.convert",
+    "fisher": "tiebreak.cli.weights.fisher",
 }
 
 

@@ -41,6 +41,7 @@ def _list(ctx: click.Context, _parameter: click.Parameter, wanted: bool) -> None
 @click.option("--lambda", "scale", metavar="L", help="Scale of the merged change.")
 @click.option("-s", "--set", "others", multiple=True, metavar="NAME=VALUE", help="Any parameter.")
 @click.option("--threads", type=click.IntRange(min=1), metavar="N", help="Default: all processors.")
+@click.option("--device", default="cpu", metavar="NAME", help="Compute on cuda. Default: cpu.")
 @click.option(
     "--methods", is_flag=True, is_eager=True, expose_value=False, callback=_list,
     help="List the methods and their parameters, and exit.",
@@ -55,6 +56,7 @@ def command(  # noqa: PLR0913, PLR0917  (one for each option)
     scale: str | None,
     others: tuple[str, ...],
     threads: int | None,
+    device: str,
 ) -> None:
     """Merge the MODELs, whose common origin is BASE, into OUT.
 
@@ -62,16 +64,22 @@ def command(  # noqa: PLR0913, PLR0917  (one for each option)
     metadata and the configuration files. The same inputs give the same bytes for any number of
     threads.
     """
-    from tiebreak.cli.weights.sources import opened
+    from tiebreak.cli.weights.sources import opened, opened_fisher
+    from tiebreak.weights.kernels import computing_on
     from tiebreak.weights.methods import check, method_named
-    from tiebreak.weights.whole import merge_models, write_models
+    from tiebreak.weights.whole import Models, merge_models, write_models
 
     chosen = method_named(method)
     given = _given(chosen, weight, density, scale, others)
     parameters = check(chosen, given, len(models))
-    with ExitStack() as stack:
+    with computing_on(device), ExitStack() as stack:
         origin, *sides = (stack.enter_context(opened(name)) for name in (base, *models))
-        planned = merge_models(origin, sides, chosen, parameters, threads or 0)
+        importances = [
+            stack.enter_context(opened_fisher(name, side))
+            for name, side in zip(models, sides, strict=True)
+            if chosen.needs_importance
+        ]
+        planned = merge_models(Models(origin, sides, importances), chosen, parameters, threads or 0)
         meter = Meter(_size(sides[0]))
         write_models(output, sides[0], planned, threads or 0, meter)
         planned.clear()

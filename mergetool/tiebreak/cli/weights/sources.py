@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import os
 import tempfile
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Final
 
 from tiebreak.errors import InputError
 from tiebreak.git.blobs import Blob, blob, save, tree
 from tiebreak.git.command import git
 from tiebreak.git.repository import find_repository
-from tiebreak.weights.checkpoint import is_index, open_checkpoint, read_index
+from tiebreak.weights.checkpoint import (
+    FISHER_ENDING,
+    find_checkpoint,
+    is_index,
+    open_checkpoint,
+    read_index,
+)
 from tiebreak.weights.errors import CheckpointError, shown
+from tiebreak.weights.importance import MAKE, beside
 from tiebreak.weights.lfs import LONGEST_POINTER, Store, parse_pointer
 
 if TYPE_CHECKING:
@@ -29,6 +36,23 @@ def opened(argument: str) -> Iterator[Checkpoint]:
     """The checkpoint that an argument names."""
     with local(argument) as path, open_checkpoint(path) as checkpoint:
         yield checkpoint
+
+
+@contextmanager
+def opened_fisher(argument: str, model: Checkpoint) -> Iterator[Checkpoint]:
+    """The Fisher file beside the checkpoint that an argument names."""
+    named = beside(argument)
+    if os.path.isdir(model.path):
+        folder = argument if argument.endswith(("/", ":")) else f"{argument}/"
+        named = folder + beside(os.path.basename(find_checkpoint(model.path)))
+    with ExitStack() as stack:
+        try:
+            fisher = stack.enter_context(opened(named))
+        except CheckpointError:
+            raise
+        except InputError as error:
+            raise InputError(f"{error}; {MAKE}") from error
+        yield fisher
 
 
 @contextmanager
@@ -51,7 +75,7 @@ def local(argument: str) -> Iterator[str]:
 @contextmanager
 def _followed(folder: str) -> Iterator[str]:
     """The folder, or links to its files and to the LFS objects that it only has pointers to."""
-    files = [name for name in sorted(os.listdir(folder)) if name.endswith(_WANTED)]
+    files = [name for name in sorted(os.listdir(folder)) if _wanted(name)]
     pointers = {name: _pointer(os.path.join(folder, name)) for name in files}
     if not any(pointers.values()):
         yield folder
@@ -70,7 +94,7 @@ def _extracted(argument: str) -> Iterator[str]:
     with _temporary(argument, found.name if found else "") as copy:
         if found is None:
             for entry in tree(argument):
-                if entry.name.endswith(_WANTED):
+                if _wanted(entry.name):
                     _extract(entry, copy)
             yield copy
             return
@@ -83,6 +107,11 @@ def _extracted(argument: str) -> Iterator[str]:
                 raise InputError(f"{shown(argument)}: names {shown(name)}, which is not beside it")
             _extract(shard, copy)
         yield path
+
+
+def _wanted(name: str) -> bool:
+    """Whether a file of a folder is part of its checkpoint; a Fisher file is asked for by name."""
+    return name.endswith(_WANTED) and not name.endswith(FISHER_ENDING)
 
 
 def _extract(entry: Blob, folder: str) -> str:

@@ -20,8 +20,8 @@ from tiebreak.learn.mergebert.alignment import EQUAL, Column, columns, shortened
 from tiebreak.learn.mergebert.arrays import Arrays
 from tiebreak.learn.mergebert.labels import choices, conflicts_of, labels_of, split_hunk
 from tiebreak.learn.mergebert.primitives import NAMES, OTHER
-from tiebreak.learn.split import CALIBRATION, split_of
 from tiebreak.learn.mergebert.vocabulary import SPECIAL, encode, train_tokenizer
+from tiebreak.learn.split import CALIBRATION, split_of
 from tiebreak.text.lexer import SPACE, tokenise
 from tiebreak.text.tokens import TokenConflict
 

@@ -123,7 +123,7 @@ class Trainer:
             batch = batch.swapped(flags.to(self.loader.device))
         losses = self._losses(batch)[0]
         self.optimiser.zero_grad(set_to_none=True)
-        losses.mean().backward()  # type: ignore[no-untyped-call]
+        losses.mean().backward()
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
         self.optimiser.step()
         return losses.detach().sum()

@@ -1,25 +1,33 @@
 """The inner loops: compiled when the wheel was built with a C compiler, with numpy otherwise.
 
 Both give the same bytes; numpy is only slower. ``TIEBREAK_KERNELS=portable`` asks for numpy.
+`computing_on` puts a device of torch in their place.
 
 Every call is about one stretch of elements; `start` counts from the tensor's first element.
 """
 
 from __future__ import annotations
 
+import importlib.util
 import os
+from contextlib import contextmanager
 from functools import cache
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
+from tiebreak.errors import UsageError
+from tiebreak.weights.dtypes import DTYPES, decode
 from tiebreak.weights.kernels import native, portable
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["CHOICE", "Kernels", "Run", "Side", "kernels"]
+__all__ = ["CHOICE", "HOST", "Kernels", "Run", "Side", "computing_on", "host", "kernels"]
 
 CHOICE: Final = "TIEBREAK_KERNELS"
+HOST: Final = "cpu"
 
 
 class Side(NamedTuple):
@@ -36,6 +44,12 @@ class Side(NamedTuple):
     key: int = 0
     drop: int = 0
 
+    def values(self, start: int, stop: int) -> NDArray[np.float64]:
+        """A stretch of its elements as numbers."""
+        width = DTYPES[self.dtype].bits // 8
+        raw = self.data[start * width : stop * width]
+        return decode(raw, self.dtype).astype("float64")
+
 
 class Run(NamedTuple):
     """What to compute: `out` has room for exactly so many elements, stored as `dtype`."""
@@ -44,6 +58,11 @@ class Run(NamedTuple):
     dtype: str
     start: int
     elements: int
+
+    @property
+    def stop(self) -> int:
+        """The number of the element after the last one."""
+        return self.start + self.elements
 
 
 class Kernels(Protocol):
@@ -56,6 +75,18 @@ class Kernels(Protocol):
         self, run: Run, base: Side, sides: tuple[Side, ...], scale: float, *, mean: bool
     ) -> None:
         """The base plus `scale` times the sum or mean of the deltas of the elected sign."""
+
+    def weigh(
+        self,
+        run: Run,
+        sides: tuple[Side, ...],
+        importances: tuple[Side, ...],
+        floors: tuple[float, ...],
+    ) -> None:
+        """The mean in which an element counts its importance (at least the floor) times its weight.
+
+        The weights are those of the importances. Where nothing counts it is the first side.
+        """
 
     def magnitudes(self, base: Side, side: Side, start: int, count: int) -> NDArray[np.uint32]:
         """The magnitudes of the deltas, as the bits of a float32."""
@@ -72,8 +103,36 @@ class Kernels(Protocol):
         """Whether the bytes are the same."""
 
 
-@cache
 def kernels() -> Kernels:
+    """The kernels to compute with."""
+    return _ON[-1] if _ON else host()
+
+
+_ON: Final[list[Kernels]] = []  # of all threads: one merge computes on one device
+
+
+@contextmanager
+def computing_on(device: str) -> Iterator[None]:
+    """Compute on a device of torch, such as "cuda"; "cpu" is the host's own kernels.
+
+    Raises `UsageError` where there is no such device, or no torch.
+    """
+    if device == HOST:
+        yield
+        return
+    if importlib.util.find_spec("torch") is None:
+        raise UsageError(f"computing on {device} needs torch: pip install 'tiebreak[torch]'")
+    from tiebreak.weights.kernels.device import Device
+
+    _ON.append(Device(device, host()))
+    try:
+        yield
+    finally:
+        _ON.pop()
+
+
+@cache
+def host() -> Kernels:
     """The compiled kernels where there are some."""
     if os.environ.get(CHOICE) == "portable":
         return portable

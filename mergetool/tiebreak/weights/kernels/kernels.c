@@ -23,7 +23,7 @@
 #define INLINE static inline
 #endif
 
-#define VERSION 1 /* of the functions below; native.py asks for it */
+#define VERSION 2 /* of the functions below; native.py asks for it */
 #define BLOCK 256 /* elements: the arrays of a block stay in the first-level cache */
 
 enum { BF16, F16, F32, F64 };
@@ -227,6 +227,48 @@ FAST void elect(const Run *run, const Side *base, const Side *sides, int64_t num
             term[i] = moved(from[i], value * scale + bad[i]);
         }
         store(run, at, term, count);
+    }
+}
+
+/* What each element of a side counts: weight * max(importance, floor). */
+INLINE void shares(double *out, const Side *importance, double floor, int64_t at, int64_t count) {
+    double weight = importance->weight;
+    load(out, importance->data, importance->type, at, count);
+    for (int64_t i = 0; i < count; i++) out[i] = (out[i] < floor ? floor : out[i]) * weight;
+}
+
+/* Fisher: the mean of the sides by these shares; where nothing counts, the first side. Rounding never leaves the
+ * range of the sides. Shares are divided before they are used, so that equal ones give the plain average. */
+FAST void weigh(const Run *run, const Side *sides, const Side *importances, int64_t number, const double *floors) {
+    double value[BLOCK], share[BLOCK], first[BLOCK], low[BLOCK], high[BLOCK], sum[BLOCK], mass[BLOCK];
+    for (int64_t at = 0; at < run->count; at += BLOCK) {
+        int64_t count = run->count - at < BLOCK ? run->count - at : BLOCK;
+        shares(mass, importances, floors[0], at, count);
+        for (int64_t side = 1; side < number; side++) {
+            shares(share, importances + side, floors[side], at, count);
+            for (int64_t i = 0; i < count; i++) mass[i] += share[i];
+        }
+        for (int64_t side = 0; side < number; side++) {
+            load(value, sides[side].data, sides[side].type, at, count);
+            shares(share, importances + side, floors[side], at, count);
+            for (int64_t i = 0; i < count; i++) share[i] = value[i] * (share[i] / mass[i]);
+            if (side == 0) {
+                for (int64_t i = 0; i < count; i++) first[i] = low[i] = high[i] = value[i];
+                memcpy(sum, share, (size_t)count * sizeof *sum);
+                continue;
+            }
+            for (int64_t i = 0; i < count; i++) {
+                low[i] = value[i] < low[i] ? value[i] : low[i];
+                high[i] = value[i] > high[i] ? value[i] : high[i];
+                sum[i] += share[i];
+            }
+        }
+        for (int64_t i = 0; i < count; i++) {
+            double mean = mass[i] == 0.0 ? first[i] : sum[i];
+            mean = mean < low[i] ? low[i] : mean;
+            sum[i] = mean > high[i] ? high[i] : mean;
+        }
+        store(run, at, sum, count);
     }
 }
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from tiebreak.weights.kernels import Run, Side
 
 NAME: Final = "_kernels.so"
-VERSION: Final = 1  # of kernels.c
+VERSION: Final = 2  # of kernels.c
 
 _TYPES: Final = {"BF16": 0, "F16": 1, "F32": 2, "F64": 3}
 
@@ -68,6 +68,7 @@ class Native:
         for name, arguments, result in (
             ("combine", (run, side, side, size, real), None),
             ("elect", (run, side, side, size, real, flag), None),
+            ("weigh", (run, side, side, size, place), None),
             ("magnitudes", (side, side, size, place), None),
             ("histogram", (side, side, size, size, place), None),
             ("fingerprint", (place, size, size), ctypes.c_uint64),
@@ -100,6 +101,25 @@ class Native:
             len(sides),
             scale,
             mean,
+        )
+
+    def weigh(
+        self,
+        run: Run,
+        sides: tuple[Side, ...],
+        importances: tuple[Side, ...],
+        floors: tuple[float, ...],
+    ) -> None:
+        """See `Kernels.weigh`."""
+        if not _known(run.dtype, (*sides, *importances)):
+            portable.weigh(run, sides, importances, floors)
+            return
+        self._library.weigh(
+            _run(run),
+            _sides(sides, run.start),
+            _sides(importances, run.start),
+            len(sides),
+            (ctypes.c_double * len(floors))(*floors),
         )
 
     def magnitudes(self, base: Side, side: Side, start: int, count: int) -> NDArray[np.uint32]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 import numpy as np
 
-from tiebreak.weights.dtypes import DTYPES, decode, encode
+from tiebreak.weights.dtypes import encode
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -28,20 +28,20 @@ _QUIETLY: Final[dict[str, Any]] = {"over": "ignore", "invalid": "ignore", "divid
 def combine(run: Run, base: Side | None, sides: tuple[Side, ...], scale: float) -> None:
     """See `Kernels.combine`."""
     with np.errstate(**_QUIETLY):
-        origin = None if base is None else _values(base, run.start, run.elements)
-        total = _weighted(sides[0], origin, run.start, run.elements)
+        origin = None if base is None else base.values(run.start, run.stop)
+        total = _weighted(sides[0], origin, run.start, run.stop)
         for side in sides[1:]:
-            total = total + _weighted(side, origin, run.start, run.elements)
+            total = total + _weighted(side, origin, run.start, run.stop)
         _store(run, _moved(origin, total * scale))
 
 
 def elect(run: Run, base: Side, sides: tuple[Side, ...], scale: float, *, mean: bool) -> None:
     """See `Kernels.elect`."""
     with np.errstate(**_QUIETLY):
-        origin = _values(base, run.start, run.elements)
+        origin = base.values(run.start, run.stop)
         plus, minus, heavy, light, first, bad = (np.zeros(run.elements) for _ in range(6))
         for side in sides:
-            term = _weighted(side, origin, run.start, run.elements)
+            term = _weighted(side, origin, run.start, run.stop)
             weight = abs(side.weight)
             up, down = term > 0, term < 0
             plus += np.where(up, term, 0.0)
@@ -57,10 +57,34 @@ def elect(run: Run, base: Side, sides: tuple[Side, ...], scale: float, *, mean: 
         _store(run, _moved(origin, total * scale + bad))
 
 
+def weigh(
+    run: Run, sides: tuple[Side, ...], importances: tuple[Side, ...], floors: tuple[float, ...]
+) -> None:
+    """See `Kernels.weigh`."""
+    with np.errstate(**_QUIETLY):
+        shares = [_share(run, *one) for one in zip(importances, floors, strict=True)]
+        mass = sum(shares[1:], start=shares[0])
+        first = low = high = sides[0].values(run.start, run.stop)
+        total = first * (shares[0] / mass)
+        for side, share in zip(sides[1:], shares[1:], strict=True):
+            values = side.values(run.start, run.stop)
+            low = np.where(values < low, values, low)
+            high = np.where(values > high, values, high)
+            total = total + values * (share / mass)
+        mean = np.where(mass == 0, first, total)
+        mean = np.where(mean < low, low, mean)
+        _store(run, np.where(mean > high, high, mean))
+
+
+def _share(run: Run, importance: Side, floor: float) -> Doubles:
+    found = importance.values(run.start, run.stop)
+    return np.where(found < floor, floor, found) * importance.weight
+
+
 def magnitudes(base: Side, side: Side, start: int, count: int) -> NDArray[np.uint32]:
     """See `Kernels.magnitudes`."""
     with np.errstate(**_QUIETLY):
-        return _magnitudes(_values(side, start, count) - _values(base, start, count))
+        return _magnitudes(side.values(start, start + count) - base.values(start, start + count))
 
 
 def histogram(
@@ -96,21 +120,15 @@ def equal(one: memoryview, other: memoryview) -> bool:
     )
 
 
-def _values(side: Side, start: int, count: int) -> Doubles:
-    size = DTYPES[side.dtype].bits // 8
-    raw = side.data[start * size : (start + count) * size]
-    return decode(raw, side.dtype).astype(np.float64)
-
-
-def _weighted(side: Side, origin: Doubles | None, start: int, count: int) -> Doubles:
+def _weighted(side: Side, origin: Doubles | None, start: int, stop: int) -> Doubles:
     """The weighted delta; 0 where it is trimmed or dropped."""
-    delta = _values(side, start, count)
+    delta = side.values(start, stop)
     if origin is not None:
         delta = delta - origin
     if side.threshold:
         delta = np.where(_magnitudes(delta) >= side.threshold, delta, 0.0)
     if side.drop:
-        places = np.arange(start, start + count, dtype=np.uint64)
+        places = np.arange(start, stop, dtype=np.uint64)
         numbers = _mix(np.uint64(side.key) + places * GOLDEN) >> np.uint64(32)
         delta = np.where(numbers >= side.drop, delta, 0.0)
     return delta * side.weight

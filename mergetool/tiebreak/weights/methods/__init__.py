@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from tiebreak.weights.methods import dare, layer_swap, linear, slerp, task_arithmetic, ties
+from tiebreak.weights.methods import dare, fisher, layer_swap, linear, slerp, task_arithmetic, ties
 from tiebreak.weights.methods.method import (
     Method,
     Parameters,
@@ -25,6 +25,7 @@ METHODS: Final = {
         dare.METHOD,
         slerp.METHOD,
         layer_swap.METHOD,
+        fisher.METHOD,
     )
 }
 

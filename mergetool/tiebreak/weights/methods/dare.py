@@ -17,28 +17,26 @@ swapping the models changes nothing; models equal to each other still drop diffe
 from __future__ import annotations
 
 from hashlib import blake2b
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-from tiebreak.weights.dtypes import DTYPES
-from tiebreak.weights.kernels import Run, kernels
 from tiebreak.weights.methods.method import (
+    LAMBDA,
+    WEIGHT,
     Content,
     Each,
     Method,
     Parameter,
     Parameters,
     Terms,
+    combined,
+    elected,
+    fingerprint,
     number,
     numbers,
 )
 
-if TYPE_CHECKING:
-    from tiebreak.weights.kernels import Side
-
 LEAST_DENSITY: Final = 1e-6
 NUMBERS: Final = 1 << 32  # as many random numbers there are
-
-_ALL: Final = (1 << 64) - 1
 
 
 def prepare(terms: Terms, parameters: Parameters, each: Each) -> Content:
@@ -56,21 +54,16 @@ def prepare(terms: Terms, parameters: Parameters, each: Each) -> Content:
         )
         for side, key in zip(changed, keys, strict=True)
     )
-    scale, dtype, loops = number(parameters, "lambda"), terms.dtype, kernels()
-
-    def add(start: int, stop: int, out: memoryview) -> None:
-        loops.combine(Run(out, dtype, start, stop - start), base, sides or (base,), scale)
-
-    def elect(start: int, stop: int, out: memoryview) -> None:
-        loops.elect(Run(out, dtype, start, stop - start), base, sides, scale, mean=False)
-
-    return add if parameters["elect"] == "none" else elect
+    scale = number(parameters, "lambda")
+    if parameters["elect"] == "none":
+        return combined(terms, base, sides or (base,), scale)
+    return elected(terms, sides, scale, mean=False)
 
 
 def _keys(terms: Terms, changed: tuple[int, ...], seed: float, each: Each) -> list[int]:
     """A key for each changed side: of its content, not of its place."""
-    origin = _fingerprint(terms.known_base, terms.elements, each)
-    own = [_fingerprint(terms.sides[side], terms.elements, each) for side in changed]
+    origin = fingerprint(terms.known_base.data, each)
+    own = [fingerprint(terms.sides[side].data, each) for side in changed]
     keys = []
     for place, content in enumerate(own):
         before = own[:place].count(content)
@@ -80,23 +73,15 @@ def _keys(terms: Terms, changed: tuple[int, ...], seed: float, each: Each) -> li
     return keys
 
 
-def _fingerprint(side: Side, elements: int, each: Each) -> int:
-    width, fingerprint = DTYPES[side.dtype].bits // 8, kernels().fingerprint
-    parts = each(
-        lambda start, stop: fingerprint(side.data, start * width, (stop - start) * width), elements
-    )
-    return sum(parts) & _ALL
-
-
 METHOD: Final = Method(
     name="dare",
     summary="drop changes at random, rescale the others, and add them up",
     parameters={
-        "weight": Parameter(1.0, "how much each model's change counts", per_side=True),
+        "weight": WEIGHT,
         "density": Parameter(
             0.5, "the share of changes that is kept", LEAST_DENSITY, 1.0, per_side=True
         ),
-        "lambda": Parameter(1.0, "scale of the sum of all changes"),
+        "lambda": LAMBDA,
         "rescale": Parameter(True, "divide what is kept by the density"),  # noqa: FBT003
         "elect": Parameter(
             "none", "whether signs are elected as in TIES", choices=("none", "mass")

@@ -14,8 +14,15 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from tiebreak.weights.kernels import Run, kernels
-from tiebreak.weights.methods.method import Content, Each, Method, Parameter, Parameters, Terms
+from tiebreak.weights.methods.method import (
+    Content,
+    Each,
+    Method,
+    Parameter,
+    Parameters,
+    Terms,
+    combined,
+)
 
 _LAYER: Final = re.compile(r"(?:^|\.)(?:layers?|h|blocks?|resblocks)\.(\d+)\.")
 _RANGE: Final = re.compile(r"(\d{1,6})(?:-(\d{1,6}))?")
@@ -47,12 +54,7 @@ def prepare(terms: Terms, parameters: Parameters, each: Each) -> Content:
         return terms.sides[0].data
     chosen = terms.sides if side is None else (terms.sides[side],)
     sides = tuple(one._replace(weight=1 / len(chosen)) for one in chosen)
-    combine, dtype = kernels().combine, terms.dtype
-
-    def fill(start: int, stop: int, out: memoryview) -> None:
-        combine(Run(out, dtype, start, stop - start), None, sides, 1.0)
-
-    return fill
+    return combined(terms, None, sides)
 
 
 def _side(layer: int | None, parameters: Parameters) -> int | None:

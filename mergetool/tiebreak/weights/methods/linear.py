@@ -10,14 +10,15 @@ from __future__ import annotations
 from typing import Final
 
 from tiebreak.errors import UsageError
-from tiebreak.weights.kernels import Run, kernels
 from tiebreak.weights.methods.method import (
+    WEIGHT,
     Content,
     Each,
     Method,
     Parameter,
     Parameters,
     Terms,
+    combined,
     numbers,
 )
 
@@ -35,19 +36,14 @@ def prepare(terms: Terms, parameters: Parameters, each: Each) -> Content:
     sides = tuple(
         side._replace(weight=weight) for side, weight in zip(terms.sides, weights, strict=True)
     )
-    combine, dtype = kernels().combine, terms.dtype
-
-    def fill(start: int, stop: int, out: memoryview) -> None:
-        combine(Run(out, dtype, start, stop - start), None, sides, 1.0)
-
-    return fill
+    return combined(terms, None, sides)
 
 
 METHOD: Final = Method(
     name="linear",
     summary="the weighted average of the models",
     parameters={
-        "weight": Parameter(1.0, "how much each model counts", per_side=True),
+        "weight": WEIGHT,
         "normalize": Parameter(True, "divide by the sum of the weights"),  # noqa: FBT003
     },
     prepare=prepare,

@@ -14,7 +14,7 @@ from typing import Final, NamedTuple, Protocol, TypeVar
 
 from tiebreak.errors import UsageError
 from tiebreak.weights.dtypes import DTYPES
-from tiebreak.weights.kernels import Side, kernels
+from tiebreak.weights.kernels import Run, Side, kernels
 
 T = TypeVar("T")
 
@@ -28,6 +28,7 @@ class Terms(NamedTuple):
     """One tensor of every model: raw bytes, and the type of their elements.
 
     The result has the type `dtype`. The shapes are equal; `base` is None without a base model.
+    `importances` has one tensor for each side where the method asked for them.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Terms(NamedTuple):
     dtype: str
     base: Side | None
     sides: tuple[Side, ...]
+    importances: tuple[Side, ...] = ()
 
     @property
     def elements(self) -> int:
@@ -101,8 +103,42 @@ class Method(NamedTuple):
     parameters: Mapping[str, Parameter]
     prepare: Prepare
     needs_base: bool = True
+    needs_importance: bool = False  # a second tensor of each side: `tiebreak.weights.importance`
     sides: tuple[int, int | None] = (1, None)  # how many models it merges
     survey: Survey | None = None
+
+
+WEIGHT: Final = Parameter(1.0, "how much each model counts", per_side=True)
+LAMBDA: Final = Parameter(1.0, "scale of the merged change")
+
+
+def combined(
+    terms: Terms, base: Side | None, sides: tuple[Side, ...], scale: float = 1.0
+) -> Content:
+    """The base plus the scaled sum of the sides' weighted deltas; see `Kernels.combine`."""
+    combine, dtype = kernels().combine, terms.dtype
+
+    def fill(start: int, stop: int, out: memoryview) -> None:
+        combine(Run(out, dtype, start, stop - start), base, sides, scale)
+
+    return fill
+
+
+def elected(terms: Terms, sides: tuple[Side, ...], scale: float, *, mean: bool) -> Content:
+    """The base plus the scaled deltas of the elected sign; see `Kernels.elect`."""
+    elect, base, dtype = kernels().elect, terms.known_base, terms.dtype
+
+    def fill(start: int, stop: int, out: memoryview) -> None:
+        elect(Run(out, dtype, start, stop - start), base, sides, scale, mean=mean)
+
+    return fill
+
+
+def fingerprint(data: memoryview, each: Each) -> int:
+    """A number that stands for these bytes; the same however they are cut."""
+    part = kernels().fingerprint
+    parts = each(lambda start, stop: part(data, start, stop - start), len(data))
+    return sum(parts) % (1 << 64)
 
 
 def in_turn(function: Callable[[int, int], T], count: int, /) -> list[T]:

@@ -13,10 +13,6 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Final
 
-import numpy as np
-
-from tiebreak.weights.dtypes import DTYPES, decode
-from tiebreak.weights.kernels import Run, kernels
 from tiebreak.weights.methods.method import (
     Content,
     Each,
@@ -24,12 +20,11 @@ from tiebreak.weights.methods.method import (
     Parameter,
     Parameters,
     Terms,
+    combined,
     number,
 )
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from tiebreak.weights.kernels import Side
 
 PARALLEL: Final = 0.9995
@@ -42,12 +37,7 @@ def prepare(terms: Terms, parameters: Parameters, each: Each) -> Content:
         return first.data
     weights = factors(_cosine(first, second, terms.elements, each), number(parameters, "t"))
     sides = (first._replace(weight=weights[0]), second._replace(weight=weights[1]))
-    combine, dtype = kernels().combine, terms.dtype
-
-    def fill(start: int, stop: int, out: memoryview) -> None:
-        combine(Run(out, dtype, start, stop - start), None, sides, 1.0)
-
-    return fill
+    return combined(terms, None, sides)
 
 
 def factors(cosine: float, t: float) -> tuple[float, float]:
@@ -62,17 +52,12 @@ def _cosine(first: Side, second: Side, elements: int, each: Each) -> float:
     """Sums over the same stretches in the same order, whoever computes them."""
 
     def products(start: int, stop: int) -> tuple[float, float, float]:
-        x, y = _values(first, start, stop), _values(second, start, stop)
+        x, y = first.values(start, stop), second.values(start, stop)
         return float((x * y).sum()), float((x * x).sum()), float((y * y).sum())
 
     dot, one, other = (math.fsum(part) for part in zip(*each(products, elements), strict=True))
     size = math.sqrt(one) * math.sqrt(other)
     return dot / size if size else math.nan
-
-
-def _values(side: Side, start: int, stop: int) -> NDArray[np.float64]:
-    width = DTYPES[side.dtype].bits // 8
-    return decode(side.data[start * width : stop * width], side.dtype).astype(np.float64)
 
 
 METHOD: Final = Method(

@@ -10,14 +10,15 @@ from __future__ import annotations
 
 from typing import Final
 
-from tiebreak.weights.kernels import Run, kernels
 from tiebreak.weights.methods.method import (
+    LAMBDA,
+    WEIGHT,
     Content,
     Each,
     Method,
-    Parameter,
     Parameters,
     Terms,
+    combined,
     number,
     numbers,
 )
@@ -29,21 +30,16 @@ def prepare(terms: Terms, parameters: Parameters, each: Each) -> Content:
     sides = tuple(terms.sides[i]._replace(weight=weights[i]) for i in terms.changed())
     if not sides and base.dtype == terms.dtype:
         return base.data
-    scale, combine, dtype = number(parameters, "lambda"), kernels().combine, terms.dtype
-    sides = sides or (base,)  # only its type changes
-
-    def fill(start: int, stop: int, out: memoryview) -> None:
-        combine(Run(out, dtype, start, stop - start), base, sides, scale)
-
-    return fill
+    # without a changed side only the type changes
+    return combined(terms, base, sides or (base,), number(parameters, "lambda"))
 
 
 METHOD: Final = Method(
     name="task_arithmetic",
     summary="the base plus the weighted sum of the models' changes",
     parameters={
-        "weight": Parameter(1.0, "how much each model's change counts", per_side=True),
-        "lambda": Parameter(1.0, "scale of the sum of all changes"),
+        "weight": WEIGHT,
+        "lambda": LAMBDA,
     },
     prepare=prepare,
 )

@@ -17,14 +17,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from tiebreak.weights.kernels import Run, kernels
 from tiebreak.weights.methods.method import (
+    LAMBDA,
+    WEIGHT,
     Content,
     Each,
     Method,
     Parameter,
     Parameters,
     Terms,
+    elected,
     number,
     numbers,
 )
@@ -67,24 +69,19 @@ def prepare(terms: Terms, parameters: Parameters, each: Each) -> Content:
     )
     if not sides and base.dtype == terms.dtype:
         return base.data
-    scale, mean = number(parameters, "lambda"), bool(parameters["normalize"])
-    elect, dtype = kernels().elect, terms.dtype
-
-    def fill(start: int, stop: int, out: memoryview) -> None:
-        elect(Run(out, dtype, start, stop - start), base, sides, scale, mean=mean)
-
-    return fill
+    mean = bool(parameters["normalize"])
+    return elected(terms, sides, number(parameters, "lambda"), mean=mean)
 
 
 METHOD: Final = Method(
     name="ties",
     summary="trim small changes, elect signs, average the changes that agree",
     parameters={
-        "weight": Parameter(1.0, "how much each model's change counts", per_side=True),
+        "weight": WEIGHT,
         "density": Parameter(
             0.2, "the share of changes that is kept", LEAST_DENSITY, 1.0, per_side=True
         ),
-        "lambda": Parameter(1.0, "scale of the merged change"),
+        "lambda": LAMBDA,
         "normalize": Parameter(True, "divide by the weights that agree; else sum"),  # noqa: FBT003
         "scope": Parameter("tensor", "what is trimmed together", choices=("tensor", "model")),
     },

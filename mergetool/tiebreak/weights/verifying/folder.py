@@ -7,7 +7,14 @@ import os
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from tiebreak.weights.checkpoint import INDEX_ENDING, Index, Shard, open_shard, read_index
+from tiebreak.weights.checkpoint import (
+    FISHER_ENDING,
+    INDEX_ENDING,
+    Index,
+    Shard,
+    open_shard,
+    read_index,
+)
 from tiebreak.weights.errors import CheckpointError, shown
 
 if TYPE_CHECKING:
@@ -56,6 +63,8 @@ class Folder:
     def _open(self, name: str) -> None:
         try:
             self.shards[name] = open_shard(self.file(name))
+            if name.endswith(FISHER_ENDING):  # its tensors have the names of another file's
+                self.shards.pop(name).view.release()
         except CheckpointError as error:
             what = str(error).removeprefix(f"{shown(self.file(name), 400)}: ")
             self.unreadable.append(Finding(name, what, "restore this file or write it again"))

@@ -1,0 +1,136 @@
+#!/usr/bin/env python3
+"""What tiebreak and mergekit make of the same models, element by element.
+
+    python benchmarks/weights_parity.py MODELS --mergekit PATH/TO/mergekit-yaml
+
+MODELS is a folder with the models `base`, `ft1` and `ft2` in BF16 (folders with safetensors). Each
+method is run by both with the same parameters, by mergekit once computing in BF16 (as its users
+mostly do) and once in float32, both written as BF16. tiebreak computes in float64. Printed are the
+share of elements that have the same bits, the largest difference, and the largest difference in
+steps of BF16 (units in the last place of the larger value).
+
+DARE drops by chance, and mergekit rescales by a ratio of norms where the paper divides by the
+density, so there only statistics are compared: the share of elements that moved away from the base,
+the slope of the moves over the undropped sum (1: unbiased), and their norm over its norm.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+import numpy as np
+
+from tiebreak.weights.checkpoint import open_checkpoint
+from tiebreak.weights.dtypes import decode
+from weights_speed import MERGE, NAMES, THEIRS, recipe
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+PRECISIONS: Final = ("bfloat16", "float32")
+
+
+class Difference(NamedTuple):
+    """Between two merged models."""
+
+    elements: int
+    same: int
+    largest: float
+    steps: float
+
+
+def main() -> None:
+    """Compare and print."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("models", type=Path)
+    parser.add_argument("--mergekit", required=True)
+    given = parser.parse_args()
+    print("| method | mergekit computes in | same bits | largest difference | in BF16 steps |")
+    print("|---|---|---|---|---|")
+    with tempfile.TemporaryDirectory(dir=given.models.parent) as folder:
+        for method in THEIRS:
+            mine = ours(given.models, Path(folder) / method, method)
+            for dtype in PRECISIONS:
+                path = Path(folder) / f"{method}-{dtype}"
+                other = theirs(given.models, path, method, dtype, given.mergekit)
+                if method == "dare":
+                    print(
+                        *(f"dare: {line}" for line in chance(given.models, mine, other)), sep="\n"
+                    )
+                else:
+                    print(row(method, dtype, difference(mine, other)))
+
+
+def ours(models: Path, out: Path, method: str) -> Path:
+    """The model that tiebreak writes."""
+    inputs = [str(models / name) for name in NAMES]
+    command = [sys.executable, "-c", MERGE, "weights", "merge", *inputs, "-o", str(out)]
+    subprocess.run([*command, "--method", method], check=True, capture_output=True)
+    return out
+
+
+def theirs(models: Path, out: Path, method: str, dtype: str, program: str) -> Path:
+    """The model that mergekit writes."""
+    config = out.with_suffix(".yaml")
+    config.write_text(json.dumps(recipe(models, method, dtype)))
+    done = subprocess.run(
+        [program, str(config), str(out), "--lazy-unpickle", "--quiet"],
+        check=False, capture_output=True,
+    )  # fmt: skip
+    if done.returncode:
+        sys.exit(f"mergekit {method}: {done.stderr.decode(errors='replace')}")
+    return out
+
+
+def pairs(*paths: Path) -> Iterator[list[NDArray[np.float64]]]:
+    """The same tensor of each model, tensor by tensor."""
+    models = [open_checkpoint(str(path)) for path in paths]
+    for name in models[0].names:
+        yield [decode(bytes(one.raw(name)), one.info(name).dtype).astype("f8") for one in models]
+
+
+def difference(mine: Path, other: Path) -> Difference:
+    """Over all elements."""
+    elements = same = 0
+    largest = steps = 0.0
+    for x, y in pairs(mine, other):
+        gap = np.abs(x - y)
+        elements, same = elements + x.size, same + int((gap == 0).sum())
+        largest = max(largest, float(gap.max()))
+        _, exponent = np.frexp(np.maximum(np.abs(x), np.abs(y)))
+        steps = max(steps, float((gap / np.ldexp(1.0, exponent - 8)).max()))
+    return Difference(elements, same, largest, steps)
+
+
+def row(method: str, dtype: str, found: Difference) -> str:
+    """A line of the table."""
+    share = 100 * found.same / found.elements
+    return f"| {method} | {dtype} | {share:.4f} % | {found.largest:.3g} | {found.steps:.3g} |"
+
+
+def chance(models: Path, mine: Path, other: Path) -> Iterator[str]:
+    """The statistics of DARE."""
+    sums = {"tiebreak": np.zeros(3), "mergekit": np.zeros(3)}
+    whole, elements = 0.0, 0
+    for base, one, two, x, y in pairs(*(models / name for name in NAMES), mine, other):
+        full = one + two - 2 * base
+        whole += float(full @ full)
+        elements += base.size
+        for name, found in (("tiebreak", x), ("mergekit", y)):
+            move = found - base
+            sums[name] += ((move != 0).sum(), move @ full, move @ move)
+    for name, (moved, along, square) in sums.items():
+        share, slope, norm = moved / elements, along / whole, (square / whole) ** 0.5
+        yield f"{name}: {100 * share:.2f} % moved, slope {slope:.4f}, norm {norm:.4f}"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,124 @@
+"""How good a model is on mined data: accuracy, precision at coverage, reliability.
+
+The model is asked as the driver asks it, through ONNX Runtime, hunk by hunk.
+"""
+
+from __future__ import annotations
+
+import itertools
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+import numpy as np
+
+from tiebreak.learn.extend import extended
+from tiebreak.learn.source import is_source
+from tiebreak.learn.tensors import case_of
+from tiebreak.learn.verdicts import Summary, Verdicts, summary
+from tiebreak.ranker.hands import Offer, hold
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from tiebreak.learn.examples import Example
+    from tiebreak.policy import Policy
+    from tiebreak.ranker.calibration import Calibration
+    from tiebreak.ranker.model import Model
+
+BINS: Final = (0.0, 0.2, 0.4, 0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95, 1.0)
+FEW: Final = 30  # hunks of a language that make a row of its own
+
+
+class Opinion(NamedTuple):
+    """What the model said of one hunk, and what was right."""
+
+    repo: str
+    language: str
+    whole: bool
+    source: bool
+    sure: float  # the score of its first choice
+    right: bool
+    among3: bool
+    reach: bool  # whether any candidate was right
+
+
+class Reliability(NamedTuple):
+    """Hunks whose first choice was given a probability in a range, and how often it was right."""
+
+    low: float
+    high: float
+    hunks: int
+    said: float
+    right: float
+
+
+def opinions(model: Model, examples: Iterable[Example]) -> Iterator[Opinion]:
+    """Ask the model about every example; one that it does not judge is left out."""
+    for bare in examples:
+        example = extended(bare)
+        offers = [Offer(p.value, p.stratum, p.provable, p.drops) for p in example.proposals]
+        held = hold(offers)
+        scores = model.scores(case_of(example, held)) if held else None
+        if scores is None:
+            continue
+        order = sorted(range(len(held)), key=lambda index: -scores[index])
+        equal = [example.proposals[held[index].members[0]].equal for index in order]
+        yield Opinion(
+            example.repo,
+            example.language,
+            bool(example.whole),
+            is_source(example.path),
+            scores[order[0]],
+            equal[0],
+            any(equal[:3]),
+            any(proposal.equal for proposal in example.proposals),
+        )
+
+
+def verdicts_of(found: list[Opinion]) -> Verdicts:
+    """The opinions as columns."""
+    repos = sorted({one.repo for one in found})
+    return Verdicts(
+        np.array([one.sure for one in found]),
+        np.array([one.right for one in found]),
+        np.array([one.among3 for one in found]),
+        np.array([repos.index(one.repo) for one in found]),
+    )
+
+
+def rows(found: list[Opinion]) -> list[tuple[str, Summary]]:
+    """Summaries: of all hunks, of source code, without files taken whole, and by language."""
+    everything = verdicts_of(found)
+    source = np.array([one.source for one in found])
+    edited = np.array([not one.whole for one in found])
+    parts: list[tuple[str, Any]] = [
+        ("all", np.ones(len(found), bool)),
+        ("source code", source),
+        ("source code, files not taken whole", source & edited),
+    ]
+    languages = np.array([one.language for one in found])
+    parts += [(str(language), languages == language) for language in np.unique(languages)]
+    return [(name, summary(everything.where(of))) for name, of in parts if of.sum() >= FEW]
+
+
+def reliability(found: list[Opinion], calibration: Calibration) -> list[Reliability]:
+    """The calibrated probabilities of first choices against how often they were right."""
+    said = np.array([calibration.probability(one.sure) for one in found])
+    right = np.array([one.right for one in found])
+    table = []
+    for low, high in itertools.pairwise(BINS):
+        inside = (said >= low) & ((said < high) | (high == 1.0))
+        if inside.any():
+            share = float(right[inside].mean())
+            row = Reliability(low, high, int(inside.sum()), float(said[inside].mean()), share)
+            table.append(row)
+    return table
+
+
+def used(found: list[Opinion], calibration: Calibration, policy: Policy) -> tuple[int, int]:
+    """How many first choices the policy would write by the model's bound, and how many are right.
+
+    What is provable is not among them: it needs no model.
+    """
+    steps = ((one, calibration.step(one.sure)) for one in found)
+    written = [one for one, step in steps if step is not None and step.lower >= policy.apply]
+    return len(written), sum(one.right for one in written)

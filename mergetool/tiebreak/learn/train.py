@@ -1,0 +1,76 @@
+"""From mined data to a model: vocabulary, arrays, networks, trees, calibration.
+
+Each step leaves a file, and a step whose file is there is not done again, so an interrupted
+training goes on. The networks of the folds can be trained elsewhere (`tiebreak.learn.fit` reads the
+arrays alone) and put beside the others.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from tiebreak.learn import assemble, fit, tensors, vocabulary
+from tiebreak.learn.examples import files, read_all
+from tiebreak.learn.split import FOLDS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+EVERYTHING: Final = -1  # the fold that is none: the network that is shipped
+PIECES: Final = 8192
+DATA: Final = "data.npz"
+VOCABULARY: Final = "vocabulary.json"
+SMALL: Final = ("--width", "128", "--layers", "3", "--dropout", "0.2", "--hide", "0.3")
+LARGE: Final = ("--width", "256", "--layers", "4", "--dropout", "0.2", "--hide", "0.25")
+RATE: Final = "1e-3"
+RATE_OF_LARGE: Final = "5e-4"
+
+
+class Plan(NamedTuple):
+    """What to train, and for how long."""
+
+    recipe: tuple[str, ...] = SMALL
+    seconds: float = 3600.0  # for each network, at the most
+    passes: int = 3
+    jobs: int = 2
+    seed: int = 0
+
+
+def train(data: Path, work: Path, model: Path, plan: Plan, say: Callable[[str], None]) -> None:
+    """Train a model on a data folder; `work` keeps what a later run goes on from."""
+    arrays = prepare(data, work, plan.jobs, say)
+    for fold in (*range(FOLDS), EVERYTHING):
+        run = work / "runs" / str(fold)
+        if (run / "scores.npz").exists():
+            say(f"network {fold}: there already")
+            continue
+        say(f"network {fold}: training")
+        fit.main([str(arrays), "-o", str(run), "--fold", str(fold), *_arguments(plan)])
+    say("trees and calibration")
+    assemble.build(arrays, work / "runs", model, work / VOCABULARY, plan.jobs)
+
+
+def prepare(data: Path, work: Path, jobs: int, say: Callable[[str], None]) -> Path:
+    """The vocabulary and the arrays of a data folder; the path of the arrays."""
+    work.mkdir(parents=True, exist_ok=True)
+    pieces, arrays = work / VOCABULARY, work / DATA
+    if not pieces.exists():
+        say("vocabulary")
+        texts = (text for one in read_all(data) for text in (one.base, one.ours, one.theirs))
+        vocabulary.train(texts, PIECES, pieces)
+    if not arrays.exists():
+        say("arrays")
+        tensors.pack(tensors.rows_of(files(data), pieces, jobs), arrays)
+    return arrays
+
+
+def _arguments(plan: Plan) -> list[str]:
+    return [
+        *plan.recipe,
+        *("--rate", RATE_OF_LARGE if plan.recipe == LARGE else RATE),
+        *("--seconds", str(plan.seconds)),
+        *("--passes", str(plan.passes)),
+        *("--threads", str(plan.jobs)),
+        *("--seed", str(plan.seed)),
+    ]
