@@ -149,3 +149,11 @@ def test_trust_is_limited_by_both_policies() -> None:
     assert one.limited_by(other).trust == ("structure/block",)
     assert one.favour("structure/inline") > one.favour("keyed/entries") > one.favour("sides/ours")
     assert Policy(most=COMMIT).trust == ()
+
+
+def test_what_is_very_deep_is_left() -> None:
+    deep = "x = " + "(" * 400 + "1" + ")" * 400 + "\n"
+    assert merged("a.py", deep, deep.replace("1", "2"), deep.replace("1", "3")) is None
+    union = "type T = " + " | ".join(f"A{i}" for i in range(1500)) + ";\n"
+    ours, theirs = union.replace("A700", "B700"), union.replace("A900", "B900")
+    assert merge_text("a.ts", *(t.encode() for t in (union, ours, theirs)), TRUSTING) is not None

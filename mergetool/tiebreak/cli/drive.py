@@ -169,10 +169,10 @@ def _settings(request: Request, context: Context) -> Settings:
         marker_size=request.marker_size,
         labels=Labels(request.label_ours, request.label_base, request.label_theirs),
         favor=None if text_only else favor(context),
-        judge=None if text_only else in_driver(context.config),
         audit=bool(os.environ.get("TIEBREAK_AUDIT")) and not text_only,
         languages=_languages(context.config),
         trust_languages=True,  # else there are none: nobody would see what they suggest
+        judge=None if text_only else in_driver(context.config),
     )
 
 
@@ -241,8 +241,10 @@ def operation(request: Request, context: Context) -> str:
 def _summary(resolved: int, outcome: TextMerge) -> str:
     count = len(outcome.resolutions)
     hunks = "hunk" if count == 1 else "hunks"
+    smaller = f", {outcome.narrowed} made smaller" if outcome.narrowed else ""
     review = ", left unmerged for review" if outcome.unmerged and not outcome.conflicts else ""
-    return f"{resolved} of {count} {hunks} resolved{review} (tiebreak review)"
+    whole = resolved - outcome.narrowed
+    return f"{whole} of {count} {hunks} resolved{smaller}{review} (tiebreak review)"
 
 
 def say(path: str, line: str) -> None:

@@ -163,9 +163,9 @@ def _sources(
         style=governed.style,
         marker_size=attributes.marker_size,
         algorithm=governed.algorithm,
-        judge=governed.judge,
         languages=governed.languages,
         trust_languages=governed.trust_languages,
+        judge=governed.judge,
     )
     return _Sources(
         conflict.path, base, ours, theirs, how, governed.seconds, conflict.disagrees_on_mode

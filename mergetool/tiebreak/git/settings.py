@@ -72,15 +72,6 @@ def favor(config: Config) -> str | None:
     return value
 
 
-def judge(config: Config) -> str:
-    """``tiebreak.judge``: ``solve`` (by default), ``always`` (in the driver too) or ``never``."""
-    value = config.get("tiebreak.judge", SOLVE)
-    if value not in {NEVER, SOLVE, ALWAYS}:
-        msg = f"git config tiebreak.judge: expected never, solve or always, got {value!r}"
-        raise UsageError(msg)
-    return value
-
-
 def repository_languages(config: Config) -> bool:
     """``tiebreak.languages``: whether those of a repository count like the shipped ones."""
     value = config.get("tiebreak.languages", "shipped")
@@ -89,6 +80,15 @@ def repository_languages(config: Config) -> bool:
         msg = f"git config tiebreak.languages: expected one of {known}, got {value!r}"
         raise UsageError(msg)
     return value == "repository"
+
+
+def judge(config: Config) -> str:
+    """``tiebreak.judge``: ``solve`` (by default), ``always`` (in the driver too) or ``never``."""
+    value = config.get("tiebreak.judge", SOLVE)
+    if value not in {NEVER, SOLVE, ALWAYS}:
+        msg = f"git config tiebreak.judge: expected never, solve or always, got {value!r}"
+        raise UsageError(msg)
+    return value
 
 
 def style(config: Config) -> str:

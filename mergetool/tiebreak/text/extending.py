@@ -35,7 +35,11 @@ def read_folder(top: str) -> tuple[Language, ...]:
     folder = os.path.join(top, FOLDER)
     if not os.path.isdir(folder):
         return ()
-    names = sorted(name for name in os.listdir(folder) if name.endswith(".toml"))
+    names = sorted(
+        name
+        for name in os.listdir(folder)
+        if name.endswith(".toml") and os.path.isfile(os.path.join(folder, name))
+    )
     return read_languages((name, _read(os.path.join(folder, name))) for name in names[:MOST])
 
 

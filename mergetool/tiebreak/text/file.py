@@ -80,6 +80,12 @@ class TextMerge(NamedTuple):
         """How many hunks have their conflict replaced by a chosen candidate."""
         return sum(r.chosen is not None for r in self.resolutions)
 
+    @property
+    def narrowed(self) -> int:
+        """How many of them still hold markers: their conflict was made smaller."""
+        chosen = (r.chosen for r in self.resolutions)
+        return sum(one is not None and one.candidate.stratum == NARROWED for one in chosen)
+
 
 def is_binary(data: bytes) -> bool:
     """Whether git takes these bytes for binary: a NUL among the first 8000."""

@@ -28,22 +28,11 @@ LANGUAGES: Final = os.path.join(os.path.dirname(__file__), "languages.tsv")
 BY_LANGUAGE: Final = frozenset({"structure", "keyed", "sets", "imports"})
 """Generators whose proposals are only as good as a language's data."""
 COUNTED_TOGETHER: Final = frozenset(
-    [
-        "c",
-        "cpp",
-        "csharp",
-        "go",
-        "java",
-        "javascript",
-        "json",
-        "python",
-        "rust",
-        "toml",
-        "tsx",
-        "typescript",
-        "yaml",
-    ]
-)
+    {
+        "c", "cpp", "csharp", "go", "java", "javascript", "json", "python", "rust", "toml", "tsx",
+        "typescript", "yaml",
+    }
+)  # fmt: skip
 """The languages of the hunks behind `precision.tsv`, from before languages were counted apart: they
 keep what they have there. A language of its own line in `languages.tsv` needs no place here."""
 UNMEASURED: Final = "no measured precision for this language"
@@ -70,7 +59,7 @@ def judge(hunk: Hunk, candidates: Sequence[Candidate[bytes]]) -> list[Judgement]
 
 
 def careful(judge: Judge[Hunk, bytes]) -> Judge[Hunk, bytes]:
-    """Another judge, which has no say in languages that were not measured."""
+    """Another judge, which has no say where nothing was measured by syntax."""
 
     def careful_judge(hunk: Hunk, candidates: Sequence[Candidate[bytes]]) -> list[Judgement]:
         return _suggested(hunk, candidates, judge(hunk, candidates))
@@ -81,12 +70,15 @@ def careful(judge: Judge[Hunk, bytes]) -> Judge[Hunk, bytes]:
 def _suggested(
     hunk: Hunk, candidates: Sequence[Candidate[bytes]], found: Sequence[Judgement]
 ) -> list[Judgement]:
-    """What comes by the data of a language that was not measured is a suggestion, no proof."""
-    if measured_language(hunk.document) is not None:
-        return list(found)
+    """What comes by syntax needs a measured language and stratum; else it only suggests."""
+    known = measured_language(hunk.document) is not None
     return [
-        judgement._replace(lower=0.0, evidence=UNMEASURED, provable=False)
-        if candidate.generator in BY_LANGUAGE
+        judgement
+        if candidate.generator not in BY_LANGUAGE
+        else judgement._replace(lower=0.0, evidence=UNMEASURED, provable=False)
+        if not known
+        else judgement._replace(lower=0.0)
+        if measured(candidate.stratum) is None
         else judgement
         for candidate, judgement in zip(candidates, found, strict=True)
     ]

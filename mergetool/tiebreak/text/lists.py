@@ -72,11 +72,14 @@ def meets(rule: Commutative, node: Node, source: bytes) -> bool:
 
 def items_of(node: Node, rule: Commutative) -> Iterator[Node]:
     """The items of a list node. Grammars nest ``a | b | c``: what is nested is of the same list."""
-    for index, child in enumerate(node.children):
-        if child.type == rule.parent:
-            yield from items_of(child, rule)
-        elif child.type in rule.items and rule.field in ("", node.field_name_for_child(index)):
-            yield child
+    pending: list[tuple[Node, str | None]] = [(node, None)]  # a stack: they nest by the thousand
+    while pending:
+        here, field = pending.pop()
+        if here.type == rule.parent:
+            inside = [(c, here.field_name_for_child(i)) for i, c in enumerate(here.children)]
+            pending += reversed(inside)
+        elif here.type in rule.items and rule.field in ("", field):
+            yield here
 
 
 def listing(statement: Node, source: bytes, rules: Sequence[Commutative]) -> Listing | None:

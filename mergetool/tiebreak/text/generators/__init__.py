@@ -31,10 +31,10 @@ GENERATORS: Final = (
     ("keyed", keyed.generate),
     ("subsumed", subsumed.generate),
     ("adjacent", adjacent.generate),
-    ("structure", structure.generate),
     ("tokens", tokens.generate),
     ("versions", versions.generate),
     ("adjacent-others", adjacent.generate_others),
+    ("structure", structure.generate),
     ("sides", sides.generate),
     ("combos", combos.generate),
 )

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from tiebreak.text.language import Language
 
-DEEPEST: Final = 200  # levels of recursion
+DEEPEST: Final = 60  # levels of a tree; each takes seven calls, of the thousand that Python allows
 ROUNDS: Final = 4  # of carrying edits over to where the code was moved
 MOST_NODES: Final = 60_000  # items of one merge; beyond, it is given up
 # Kinds whose children are of no interest: the grammar cuts them for highlighting.
@@ -73,7 +73,7 @@ def merge_trees(language: Language, base: Source, ours: Source, theirs: Source) 
         merger = Merger(language, sources)
         try:
             parts = merger.run()
-        except TooMuch:
+        except (TooMuch, RecursionError):  # a union of a thousand types is a thousand levels deep
             return None
         again = _carried(language, sources, merger.carrying)
         if again is None:
