@@ -2,6 +2,7 @@
 """Measure the rule judge's precision table on the tuning half of the replayed repositories.
 
     python benchmarks/calibrate.py DUMP... [--output mergetool/tiebreak/text/precision.tsv]
+                                           [--languages mergetool/tiebreak/text/languages.tsv]
 
 The table is a decision list. The stratum with the best lower bound comes first; the next is
 measured only on the hunks where the first had nothing to say, and so on. That is how the judge uses
@@ -10,6 +11,10 @@ nothing better spoke. A stratum seen on fewer than `FEW` hunks is counted with i
 (``tokens/far`` with ``tokens``), to which the judge falls back, unless it is surely worse. A
 stratum that is never first, because a better one always speaks too, closes the list with what it
 is alone.
+
+The table of languages says, for each, how often the first structural proposal was right (those of
+`tiebreak.text.judge.BY_LANGUAGE`). A language seen on fewer than `FEW` hunks is not in it, and then
+its structural proposals are only suggested.
 
 Hunks of files that were committed exactly as one parent had them count like all others: people did
 want that result, and leaving them out would promise a precision that nobody would see. What the
@@ -31,8 +36,10 @@ from rich.console import Console
 import halves
 import records
 import tables
+from measure import OTHER
 from tally import by_repository, located
 from tiebreak.learn.intervals import clopper_pearson, clustered_lower
+from tiebreak.text.judge import BY_LANGUAGE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -77,6 +84,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     _show(lines, len(hunks))
     if options.output:
         options.output.write_text(table(lines, hunks), encoding="utf-8")
+    languages = by_language(hunks)
+    _show(languages, len(hunks), "The first structural proposal, by language, in %")
+    if options.languages:
+        enough = [line for line in languages if len(line.shots) >= FEW]
+        options.languages.write_text(table(enough, hunks, "language"), encoding="utf-8")
     return 0
 
 
@@ -84,6 +96,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("dumps", nargs="+", type=Path, metavar="DUMP")
     parser.add_argument("--output", type=Path, help=f"write the table (usually {PRECISION.name})")
+    parser.add_argument("--languages", type=Path, help="write the table of languages")
     return parser
 
 
@@ -100,6 +113,17 @@ def calibrate(hunks: Iterable[HunkRecord]) -> list[Line]:
         if not wider:
             return _never_rising([*lines, *_never_first(offers, lines)])
         offers = [_renamed(offer, wider) for offer in offers]
+
+
+def by_language(hunks: Iterable[HunkRecord]) -> list[Line]:
+    """Each language with the first structural proposal of every hunk that has one."""
+    shots: defaultdict[str, list[Shot]] = defaultdict(list)
+    for hunk in hunks:
+        first = next((c for c in hunk.survivors if c.generator in BY_LANGUAGE), None)
+        if first is not None and hunk.language != OTHER:
+            shots[hunk.language].append(Shot(hunk.repo, first.equal, bool(hunk.whole)))
+    found = [Line(name, _bound(shots[name]), tuple(shots[name])) for name in sorted(shots)]
+    return sorted(found, key=lambda line: -len(line.shots))
 
 
 def _offers(hunk: HunkRecord) -> Hunk:
@@ -178,7 +202,7 @@ def _never_rising(lines: Sequence[Line]) -> list[Line]:
     return falling
 
 
-def table(lines: Sequence[Line], hunks: Sequence[HunkRecord]) -> str:
+def table(lines: Sequence[Line], hunks: Sequence[HunkRecord], first: str = "stratum") -> str:
     """The data file the judge reads: where it comes from, then one line per stratum, sorted."""
     repositories = sorted({hunk.repo for hunk in hunks})
     merges = len({(hunk.repo, hunk.merge) for hunk in hunks})
@@ -186,7 +210,7 @@ def table(lines: Sequence[Line], hunks: Sequence[HunkRecord]) -> str:
         "# Written by benchmarks/calibrate.py from replay dumps of the tuning half; not by hand.",
         f"# {len(hunks)} distinct hunks of {merges} merges of {len(repositories)} repositories:",
         f"# {', '.join(repositories)}",
-        "# stratum\tright\tseen\tlower",
+        f"# {first}\tright\tseen\tlower",
     ]
     rows = [
         f"{line.stratum}\t{line.right}\t{len(line.shots)}\t{line.lower:.4f}"
@@ -195,9 +219,9 @@ def table(lines: Sequence[Line], hunks: Sequence[HunkRecord]) -> str:
     return "\n".join([*head, *rows]) + "\n"
 
 
-def _show(lines: Sequence[Line], hunks: int) -> None:
+def _show(lines: Sequence[Line], hunks: int, title: str = "Decision list, in %") -> None:
     columns = ["right", "of", "share", "bound", "coverage", "repositories", "share without whole"]
-    shown = tables.blank(f"Decision list over {hunks} hunks, in %", "stratum", columns)
+    shown = tables.blank(f"{title}, over {hunks} hunks", "", columns)
     for line in lines:
         kept = [shot for shot in line.shots if not shot.whole]
         shown.add_row(

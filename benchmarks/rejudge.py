@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 from operator import attrgetter
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 from tiebreak.conflict import Candidate
 from tiebreak.policy import APPLY, COMMIT, LEAVE, SUGGEST, Policy
 from tiebreak.text.judge import judge
+from tiebreak.text.language import Language
 
 if TYPE_CHECKING:
     from records import CandidateRecord, HunkRecord
@@ -21,16 +22,26 @@ _RANK = attrgetter("provable", "lower", "probability")
 
 def rejudge(hunk: HunkRecord, policy: Policy | None = None) -> HunkRecord:
     """The same hunk with its surviving candidates judged, ordered and decided anew."""
-    judged = _judged(hunk.survivors)
+    judged = _judged(hunk)
     vetoed = tuple(candidate for candidate in hunk.candidates if candidate.veto)
     action = _action(*judged[0], policy or Policy()) if judged else LEAVE
     survivors = tuple(record for record, _ in judged)
     return replace(hunk, action=action, candidates=(*survivors, *vetoed))
 
 
-def _judged(survivors: list[CandidateRecord]) -> list[tuple[CandidateRecord, Judgement]]:
+class _Recorded(NamedTuple):
+    """Stands for a hunk and its document: all that is known of one that was recorded."""
+
+    document: _Recorded | None
+    language: Language | None
+
+
+def _judged(hunk: HunkRecord) -> list[tuple[CandidateRecord, Judgement]]:
     """In the pipeline's order: see `tiebreak.resolve.resolve`."""
-    verdicts = judge(cast("Hunk", None), [_candidate(record) for record in survivors])
+    survivors = hunk.survivors
+    language = Language(hunk.language, hunk.language)
+    recorded = _Recorded(_Recorded(None, language), None)
+    verdicts = judge(cast("Hunk", recorded), [_candidate(record) for record in survivors])
     pairs = [
         (replace(record, probability=verdict.probability, lower=verdict.lower), verdict)
         for record, verdict in zip(survivors, verdicts, strict=True)

@@ -99,7 +99,7 @@ def test_patterns_mean_what_they_mean_in_gitignore(tmp_path: Path) -> None:
         ("policy = 3\n", ".tiebreak.toml:1: policy: expected a table, [policy]"),
         (
             '\n[policy]\nmust = "apply"\n',
-            ".tiebreak.toml:3: policy.must: unknown; known: commit, apply, most, provable",
+            ".tiebreak.toml:3: policy.must: unknown; known: commit, apply, most, provable, ordered",
         ),
         (
             '[policy]\nmost = "x"\n',

@@ -62,6 +62,7 @@ class Decision(NamedTuple):
     """What was done with one conflict of the file, and on what grounds.
 
     `chosen` is the digest of the text that replaced the conflict; empty where the conflict stayed.
+    Of a tensor it is the name of its bytes (`tiebreak.weights.digests`), empty if it was removed.
     The grounds (`generator` to `why`) are the best candidate's, chosen or not; empty without one.
     """
 
@@ -363,8 +364,15 @@ def _jsonable(entry: Entry) -> dict[str, object]:
     fields = entry._asdict()
     for name in _TERMS:
         fields[name] = fields[name]._asdict()
-    fields["decisions"] = [decision._asdict() for decision in entry.decisions]
+    fields["decisions"] = [_without_defaults(decision) for decision in entry.decisions]
     return fields
+
+
+def _without_defaults(decision: Decision) -> dict[str, object]:
+    """What goes without saying is left out: a checkpoint has one for every changed tensor."""
+    usual = Decision._field_defaults
+    fields = decision._asdict()
+    return {n: v for n, v in fields.items() if n not in usual or v != usual[n]}
 
 
 _TERMS: Final = ("base", "ours", "theirs", "floor", "result")
@@ -379,7 +387,7 @@ def _decode_header(key: str, header: bytes) -> Entry:
         for name in _TERMS:
             fields[name] = Term(**fields[name])
         fields["decisions"] = tuple(
-            Decision(**decision | {"drops": tuple(decision["drops"])})
+            Decision(**decision | {"drops": tuple(decision.get("drops", ()))})
             for decision in fields["decisions"]
         )
         return Entry(**fields)

@@ -26,19 +26,35 @@ ACTIONS: Final = (LEAVE, SUGGEST, APPLY, COMMIT)  # from the most careful to the
 class Policy(NamedTuple):
     """Thresholds on the lower bound, and the most that may be done at all.
 
-    `most` caps every action; `provable` is what a provable candidate may do at most.
+    `most` caps every action; `provable` is what a provable candidate may do at most. `trust` names
+    strata (``structure`` is all of ``structure/...``) that may commit without measured precision:
+    only a user's own configuration can say so. `ordered` names groups of siblings whose order is to
+    be kept though their language says that it has no meaning: ``members``, ``java.sets``.
     """
 
     commit: float = 0.98
     apply: float = 0.95
     most: str = COMMIT
     provable: str = COMMIT
+    trust: tuple[str, ...] = ()
+    ordered: tuple[str, ...] = ()
 
-    def action(self, judgement: Judgement) -> str:
+    def trusts(self, stratum: str) -> bool:
+        """Whether the user trusts a stratum whatever was measured."""
+        return self.favour(stratum) > 0
+
+    def favour(self, stratum: str) -> int:
+        """How high a trusted stratum ranks: what is named first is preferred; 0 is not trusted."""
+        for place, trusted in enumerate(self.trust):
+            if f"{stratum}/".startswith(f"{trusted}/"):
+                return len(self.trust) - place
+        return 0
+
+    def action(self, judgement: Judgement, *, trusted: bool = False) -> str:
         """What to do with a conflict whose best candidate has this judgement."""
-        earned = SUGGEST
+        earned = COMMIT if trusted else SUGGEST
         if judgement.lower >= self.apply:
-            earned = APPLY
+            earned = max(earned, APPLY, key=ACTIONS.index)
         if judgement.lower >= self.commit:
             earned = COMMIT
         if judgement.provable:
@@ -52,4 +68,13 @@ class Policy(NamedTuple):
             apply=max(self.apply, other.apply),
             most=min(self.most, other.most, key=ACTIONS.index),
             provable=min(self.provable, other.provable, key=ACTIONS.index),
+            trust=tuple(
+                dict.fromkeys(
+                    [
+                        *(stratum for stratum in self.trust if other.trusts(stratum)),
+                        *(stratum for stratum in other.trust if self.trusts(stratum)),
+                    ]
+                )
+            ),
+            ordered=tuple(sorted({*self.ordered, *other.ordered})),
         )

@@ -6,6 +6,8 @@
     commit = 0.99               # the lower bound of the precision that each step asks for
     apply = 0.97
 
+    ordered = ["java.members"]  # what has an order here, though its language says that it has none
+
     [policy."*.lock"]           # by path, with the patterns of .gitignore; of all that match,
     most = "leave"              # the last one that has a setting gives it
 
@@ -40,7 +42,7 @@ UNLIMITED: Final = Policy(commit=0.0, apply=0.0, most=COMMIT, provable=COMMIT)
 _TABLES: Final = ("policy", "weights")
 _LIMIT: Final = 64 * 1024  # bytes; the tree is not trusted, and a recipe is a page of text
 
-Setting = float | str
+Setting = float | str | tuple[str, ...]
 
 
 class Rule(NamedTuple):
@@ -66,7 +68,8 @@ class Recipe(NamedTuple):
         for rule in self.rules:
             if rule.applies(path):
                 settings.update(rule.settings)
-        return _policy(UNLIMITED, settings).limited_by(allowed)
+        # A recipe has no say in what is trusted.
+        return _policy(UNLIMITED, settings).limited_by(allowed)._replace(trust=allowed.trust)
 
 
 def load_recipe(top: str) -> Recipe:
@@ -122,7 +125,9 @@ def policy_from_config(values: Iterable[tuple[str, str]]) -> Policy:
     """
     settings: dict[str, Setting] = {}
     for name, value in values:
-        if name in _EXPECTED:
+        if name in _LISTS:
+            settings[name] = _checked(f"git config tiebreak.{name}", name, value.split())
+        elif name in _EXPECTED:
             settings[name] = _checked(f"git config tiebreak.{name}", name, _number(value))
     return _policy(Policy(), settings)
 
@@ -161,21 +166,37 @@ def _settings(
 ) -> dict[str, Setting]:
     settings: dict[str, Setting] = {}
     for name, value in values.items():
-        if name not in _EXPECTED:
-            raise complain(text, (*where, name), f"unknown; known: {', '.join(_EXPECTED)}")
+        if name not in _EXPECTED or name == "trust":
+            known = ", ".join(key for key in _EXPECTED if key != "trust")
+            raise complain(text, (*where, name), f"unknown; known: {known}")
         settings[name] = _checked(place(text, (*where, name)), name, value)
     return settings
 
 
 _ACTION: Final = f"one of {', '.join(ACTIONS)}"
 _SHARE: Final = "a number from 0 to 1"
-_EXPECTED: Final = {"commit": _SHARE, "apply": _SHARE, "most": _ACTION, "provable": _ACTION}
+_GROUPS: Final = ("members", "entries", "sets", "imports")
+_ORDERED: Final = f"a list of {', '.join(_GROUPS)}, each with or without a language: java.sets"
+_TRUST: Final = "strata, as `tiebreak review` shows them"
+_LISTS: Final = ("ordered", "trust")
+_EXPECTED: Final = {
+    "commit": _SHARE,
+    "apply": _SHARE,
+    "most": _ACTION,
+    "provable": _ACTION,
+    "ordered": _ORDERED,
+    "trust": _TRUST,
+}
 
 
 def _checked(place: str, name: str, value: object) -> Setting:
     expected = _EXPECTED[name]
     if expected == _ACTION and isinstance(value, str) and value in ACTIONS:
         return value
+    if name in _LISTS and isinstance(value, list) and all(isinstance(x, str) for x in value):
+        listed = tuple(cast("list[str]", value))
+        if name == "trust" or all(group.rpartition(".")[2] in _GROUPS for group in listed):
+            return listed
     number = isinstance(value, int | float) and not isinstance(value, bool)
     if expected == _SHARE and number and 0 <= cast("float", value) <= 1:
         return float(cast("float", value))

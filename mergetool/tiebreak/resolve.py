@@ -25,13 +25,19 @@ def resolve(conflict: C, toolbox: Toolbox[C, T], policy: Policy) -> Resolution[T
 
     The best-ranked candidate that survives every check decides; late checks are run only on what
     would be used. A candidate that drops an edit and
-    is not measured to reach `policy.commit` is never applied, whatever `policy.apply` says.
+    is not measured to reach `policy.commit` is never applied, whatever `policy.apply` says, unless
+    the user trusts its stratum.
     """
-    passed, rejected = propose(conflict, toolbox)
+    passed, rejected = propose(conflict, toolbox, policy)
     judgements = toolbox.judge(conflict, passed)
     ranked = sorted(
         (Ranked(c, j) for c, j in zip(passed, judgements, strict=True)),
-        key=lambda r: (r.judgement.provable, r.judgement.lower, r.judgement.probability),
+        key=lambda r: (
+            r.judgement.provable,
+            policy.favour(r.candidate.stratum),
+            r.judgement.lower,
+            r.judgement.probability,
+        ),
         reverse=True,
     )
     while ranked and _decide(ranked[0], policy) in USED:
@@ -44,12 +50,20 @@ def resolve(conflict: C, toolbox: Toolbox[C, T], policy: Policy) -> Resolution[T
     return Resolution(conflict, action, chosen, tuple(ranked), tuple(rejected))
 
 
-def propose(conflict: C, toolbox: Toolbox[C, T]) -> tuple[list[Candidate[T]], list[Rejected[T]]]:
+def propose(
+    conflict: C, toolbox: Toolbox[C, T], policy: Policy | None = None
+) -> tuple[list[Candidate[T]], list[Rejected[T]]]:
     """The distinct candidates of all generators: those that pass the cheap checks, and the others.
 
-    Of the proposals of one value the first that passes names it, a provable one before all others:
-    one generator may say what the value leaves out where another did not notice.
+    Of the proposals of one value the first that passes names it, a provable one before all others,
+    then one that `policy` trusts: one generator may say what the value leaves out where another did
+    not notice.
     """
+
+    def late(candidate: Candidate[T]) -> tuple[bool, int]:
+        trusted = policy.favour(candidate.stratum) if policy is not None else 0
+        return not candidate.provable, -trusted
+
     by_value: dict[T, list[Candidate[T]]] = {}
     for _, generate in toolbox.generators:
         for candidate in generate(conflict):
@@ -58,7 +72,7 @@ def propose(conflict: C, toolbox: Toolbox[C, T]) -> tuple[list[Candidate[T]], li
     rejected: list[Rejected[T]] = []
     for proposals in by_value.values():
         vetoed: list[Rejected[T]] = []
-        for candidate in sorted(proposals, key=lambda candidate: not candidate.provable):
+        for candidate in sorted(proposals, key=late):
             veto = _first_veto(conflict, candidate, toolbox.checks)
             if veto is None:
                 passed.append(candidate)
@@ -80,6 +94,7 @@ def _first_veto(
 
 
 def _decide(best: Ranked[T], policy: Policy) -> str:
-    action = policy.action(best.judgement)
-    careful = best.candidate.drops and best.judgement.lower < policy.commit
+    trusted = policy.trusts(best.candidate.stratum)
+    action = policy.action(best.judgement, trusted=trusted)
+    careful = best.candidate.drops and not trusted and best.judgement.lower < policy.commit
     return SUGGEST if careful and action in USED else action

@@ -4,6 +4,7 @@
     method = "task_arithmetic"       # what to do with a tensor that both sides changed
     weight = 1.0                     # a parameter of the method
     metadata = "ours"                # who gets a text of the header that both sides changed
+    vocabulary = "union"             # tokens of both sides one after the other, by `solve`
 
     [[weights.tensors]]              # by the tensor's name, where * matches anything, also dots
     match = "*.norm.*"
@@ -36,6 +37,8 @@ SIDES: Final = ("ours", "theirs")
 
 _METHOD: Final = "method"
 _METADATA: Final = "metadata"
+_VOCABULARY: Final = "vocabulary"
+UNION: Final = "union"
 _MATCH: Final = "match"
 _TENSORS: Final = "tensors"
 
@@ -56,6 +59,7 @@ class Rule(NamedTuple):
     match: str | None
     method: Method | None
     metadata: str | None
+    vocabulary: str | None = None
 
 
 class WeightsRecipe(NamedTuple):
@@ -85,6 +89,12 @@ class WeightsRecipe(NamedTuple):
         asked = [rule.metadata for rule in self.rules if rule.metadata is not None]
         return asked[-1] if asked else None
 
+    @property
+    def joins_vocabularies(self) -> bool:
+        """Whether tokens that both sides added are put one after the other."""
+        asked = [rule.vocabulary for rule in self.rules if rule.vocabulary is not None]
+        return bool(asked) and asked[-1] == UNION
+
 
 def parse_weights(text: str, table: object) -> WeightsRecipe:
     """Read the table ``[weights]`` of a recipe whose source is `text`."""
@@ -110,7 +120,17 @@ def _rules(
     metadata = own.pop(_METADATA, None)
     if metadata is not None and metadata not in SIDES:
         raise complain(text, (*where, _METADATA), f"expected ours or theirs, got {metadata!r}")
-    yield Rule(pattern, None, _method(text, where, own), metadata if metadata in SIDES else None)
+    vocabulary = own.pop(_VOCABULARY, None)
+    if vocabulary not in {None, UNION, CONFLICT}:
+        expected = f"expected {UNION} or {CONFLICT}, got {vocabulary!r}"
+        raise complain(text, (*where, _VOCABULARY), expected)
+    yield Rule(
+        pattern,
+        None,
+        _method(text, where, own),
+        metadata if metadata in SIDES else None,
+        vocabulary if isinstance(vocabulary, str) else None,
+    )
     tensors = table.get(_TENSORS, [])
     if not isinstance(tensors, list):
         raise complain(text, (*where, _TENSORS), "expected a list of tables, [[weights.tensors]]")

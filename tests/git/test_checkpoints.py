@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,13 +16,13 @@ import numpy as np
 import pytest
 
 import tiebreak
-from conftest import Repo, have, register
+from conftest import GIT, Repo, have, register
+from models import ONE, TWO, sharded
 from tiebreak.git.install import driver_command, launcher_path
 from tiebreak.weights.lfs import Pointer, Store, parse_pointer
 from tiny import checkpoint, full, tensors
 
 if TYPE_CHECKING:
-    import subprocess
     from collections.abc import Callable
 
     from tiny import Array
@@ -217,6 +218,24 @@ def test_conflict_under_lfs(lfs: Repo) -> None:
     assert_ours_in_conflict(lfs, done)
     ours = lfs.run("git", "cat-file", "blob", f":2:{FILE}").stdout
     assert parse_pointer(ours) is not None
+
+
+@pytest.mark.parametrize("moved", ["ours", "theirs"])
+def test_a_tensor_that_moved_to_another_shard(moved: str, installed: Repo) -> None:
+    """The conflict names the shard, and what merges both; and that does."""
+    a, b, c = full(1, 2), full(1, 3), full(1, 4)
+    away = sharded({ONE: {"a": a}, TWO: {"b": b, "c": c}})
+    changed = sharded({ONE: {"a": a, "b": full(2, 3)}, TWO: {"c": c}})
+    sides = (away, changed) if moved == "ours" else (changed, away)
+    installed.diverge(sharded({ONE: {"a": a, "b": b}, TWO: {"c": c}}), *sides)
+    done = installed.try_git("merge", "other")
+    assert done.returncode == 1
+    assert f"b ({moved} moved it to {TWO}, " in done.stderr.decode()
+    assert "; tiebreak solve merges the shards together)" in done.stderr.decode()
+    assert "moved" in installed.tiebreak("review").stdout.decode()
+    assert installed.tiebreak("solve").returncode == 0
+    assert same(read(installed, TWO), {"b": full(2, 3), "c": c})
+    assert installed.tiebreak("weights", "verify", ".").returncode == 0
 
 
 def test_added_by_both(installed: Repo) -> None:
@@ -597,6 +616,25 @@ def test_timeout_that_makes_no_sense(installed: Repo) -> None:
     assert b"tiebreak.weightsTimeout: expected seconds" in installed.tiebreak("doctor").stdout
 
 
+def test_progress_on_a_terminal(broken: Callable[[str], None], installed: Repo) -> None:
+    """A line that is drawn again, and is gone at the end; nothing where nobody looks."""
+    broken("import tiebreak.cli.meter\ntiebreak.cli.meter.BAR = 0")
+    diverge(installed, BASE, OURS, THEIRS)
+    reading, writing = os.openpty()
+    with os.fdopen(writing, "wb") as terminal:
+        subprocess.run(
+            [GIT, "merge", "-q", "other"], cwd=installed.path, stderr=terminal, check=True,
+            env={**os.environ, "TERM": "xterm"},
+        )  # fmt: skip
+    shown = os.read(reading, 1 << 16).decode()
+    os.close(reading)
+    drawn = shown.split("\r\x1b[K")
+    assert drawn[1].startswith("tiebreak: m.safetensors: ")
+    assert " %  0.00 of 0.00 GB  " in drawn[1]
+    assert drawn[1].endswith(" s left")
+    assert drawn[-1].startswith("tiebreak: m.safetensors: 4 tensors merged")
+
+
 # Looking, review and undo -------------------------------------------------------------------------
 
 
@@ -682,5 +720,26 @@ def test_install_keeps_the_filter(repo: Repo) -> None:
     register(repo)
     found = repo.git("check-attr", "-a", "x/y.safetensors").splitlines()
     assert [line.partition(": ")[2] for line in sorted(found)] == [
-        "diff: lfs", "filter: lfs", "merge: tiebreak", "text: unset",
+        "diff: tiebreak-weights", "filter: lfs", "merge: tiebreak", "text: unset",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("under_lfs", [False, pytest.param(True, marks=needs_lfs)])
+def test_diff_shows_tensors(under_lfs: bool, installed: Repo) -> None:  # noqa: FBT001
+    repo = with_lfs(installed) if under_lfs else installed
+    repo.commit({FILE: checkpoint(BASE)})
+    repo.commit({FILE: checkpoint(OURS)})
+    lines = repo.git("diff", "HEAD~1", "HEAD").splitlines()
+    changed = [line.split("  ")[0] for line in lines if line[:2] in {"+a", "-a", "+c", "-c", "+b"}]
+    assert changed == ["-a", "+a", "-c", "+c"]
+
+
+def test_diff_without_an_interpreter(installed: Repo) -> None:
+    """What was uninstalled without a word must not break `git diff`."""
+    name = "diff.tiebreak-weights.textconv"
+    installed.git("config", name, installed.git("config", name).replace(sys.executable, "/gone"))
+    installed.commit({FILE: checkpoint(BASE)})
+    installed.commit({FILE: checkpoint(OURS)})
+    shown = installed.git("diff", "HEAD~1", "HEAD")
+    assert "# not summarised" in shown
+    assert "\n+" in shown

@@ -196,3 +196,31 @@ def test_one_method_for_each_tensor(installed: Repo, tmp_path: Path) -> None:
     assert installed.unmerged() == [FISHER], done.stderr.decode()  # no rule for it in this recipe
     assert read(installed)["v"] == [2, 2]
     assert read(installed)["w"] == pytest.approx([2, 1], abs=1e-5)
+
+
+def stash(repo: Repo) -> subprocess.CompletedProcess[bytes]:
+    """Ours is what was stashed, and no two commits are merged: each file is solved alone."""
+    repo.git("reset", "-q", "--soft", "HEAD~1")
+    repo.git("stash")
+    repo.git("checkout", "-q", "other")
+    return repo.try_git("stash", "pop")
+
+
+@pytest.mark.parametrize("start", [merge, rebase, cherry_pick, stash])
+def test_solve_weighs_by_them_too(start: Start, repo: Repo, tmp_path: Path) -> None:
+    diverged(repo, tmp_path)
+    assert start(repo).returncode == 1
+    assert set(repo.unmerged()) == {FILE, FISHER}
+    done = repo.tiebreak("solve")
+    assert done.returncode == 0, (done.stdout + done.stderr).decode()
+    assert read(repo) == MERGED
+    assert repo.unmerged() == []
+
+
+def test_solve_says_that_a_fisher_is_missing(repo: Repo, tmp_path: Path) -> None:
+    base = {FILE: checkpoint(BASE), ".tiebreak.toml": RECIPE}
+    repo.diverge(base, side(OURS, 1, tmp_path), {FILE: checkpoint(THEIRS)})
+    assert merge(repo).returncode == 1
+    assert (
+        f"theirs: its commit has no {Path(FISHER).name}" in repo.tiebreak("solve").stdout.decode()
+    )

@@ -28,7 +28,9 @@ COMMANDS: Final = {
     "solve": "tiebreak.cli.solve",
     "review": "tiebreak.cli.review",
     "undo": "tiebreak.cli.undo",
+    "check": "tiebreak.cli.check",
     "merge-file": "tiebreak.cli.merge_file",
+    "languages": "tiebreak.cli.languages",
     "weights": "tiebreak.cli.weights",
     "learn": "tiebreak.cli.learn",
     "demo": "tiebreak.cli.demo",
@@ -63,11 +65,12 @@ class Commands(click.Group):
 
 def _show_version(ctx: click.Context, _parameter: click.Parameter, wanted: bool) -> None:  # noqa: FBT001  (click's callback)
     if wanted:
-        click.echo(f"tiebreak {_version()}")
+        click.echo(f"tiebreak {version()}")
         ctx.exit()
 
 
-def _version() -> str:
+def version() -> str:
+    """The installed version."""
     from importlib.metadata import PackageNotFoundError, version
 
     try:
@@ -147,7 +150,7 @@ def _log(error: Exception) -> str:
 
 ### Where
 
-tiebreak {_version()}, {git_says}, Python {platform.python_version()}, {platform.platform()}
+tiebreak {version()}, {git_says}, Python {platform.python_version()}, {platform.platform()}
 """
     with tempfile.NamedTemporaryFile(
         "wb", prefix="tiebreak-bug-", suffix=".md", delete=False

@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
+import os
+from typing import TYPE_CHECKING
+
 import click
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tiebreak.git.doctor import Finding
 
 
 @click.command("doctor")
@@ -22,8 +30,48 @@ def command() -> int:
     findings = examine(
         samples, lambda path: path.endswith(CHECKPOINTS) or language_for(path) is not None
     )
-    for finding in findings:
+    folders = list(_folders())
+    for finding in [*findings, *folders]:
         click.echo(f"{'problem' if finding.fix else 'ok'}: {finding.what}")
         if finding.fix:
             click.echo(f"    fix: {finding.fix}")
-    return CONFLICTS if any(finding.fix for finding in findings) else OK
+    return CONFLICTS if any(finding.fix for finding in [*findings, *folders]) else OK
+
+
+def _folders() -> Iterator[Finding]:
+    """Whether the files of each checkpoint in the work tree fit each other."""
+    from tiebreak.errors import InputError
+    from tiebreak.git.command import git
+    from tiebreak.git.install import CHECKPOINTS
+    from tiebreak.git.repository import find_repository
+
+    try:
+        top = find_repository().top
+    except InputError:
+        return
+    files = git("ls-files", "-z", "--", f"*{CHECKPOINTS}", cwd=top).paths if top else []
+    for folder in sorted({os.path.dirname(file) for file in files}):
+        yield from _folder(os.path.join(top or "", folder), folder or ".")
+
+
+def _folder(path: str, name: str) -> Iterator[Finding]:
+    from tiebreak.cli.weights.sources import local
+    from tiebreak.errors import TiebreakError
+    from tiebreak.git.doctor import Finding
+
+    if not os.path.isdir(path):
+        return
+    try:
+        from tiebreak.weights.verify import verify
+
+        with local(path) as here:
+            found = verify(here)
+    except ModuleNotFoundError:
+        return  # numpy: the check of what the driver imports says so
+    except TiebreakError as error:
+        yield Finding(f"note: {name} was not verified: {error}")
+        return
+    for finding in found:
+        yield Finding(f"{name}/{finding.file}: {finding.what}", finding.fix)
+    if not found:
+        yield Finding(f"the files of {name} fit each other")

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from tiebreak.policy import Policy
     from tiebreak.text.file import Settings, TextMerge
+    from tiebreak.text.language import Language
 
 RESOLVED: Final = 120  # merged, nothing is left to do: driver/tiebreak-driver
 UNRESOLVED: Final = 121  # the file stays unmerged; %A is right as it is
@@ -33,6 +34,14 @@ NO_CHECKPOINT: Final = 122  # no version is one, or none is to be merged as one:
 MEMORY: Final = 2 << 30  # bytes of address space; what needs more gets git's text merge
 
 _POINTER: Final = b"version https://git-lfs.github.com/spec/v1\n"
+_MODEL_FILES: Final = (  # driver/tiebreak-driver asks about them where lines merge, too
+    ".safetensors.index.json",
+    "added_tokens.json",
+    "adapter_config.json",
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "vocab.json",
+)
 _CONFIG: Final = rf"{settings.KEYS}|^alias\.|^lfs\.storage$|^extensions\.objectformat$"
 
 
@@ -112,12 +121,18 @@ def _merge(request: Request, context: Context) -> int:
     base, ours, theirs = map(_read, (request.base, request.ours, request.theirs))
     if ours.startswith(_POINTER):
         return _keep_pointer(request, ours)
+    if request.path.endswith(_MODEL_FILES):
+        from tiebreak.cli import drive_model_files
+
+        done = drive_model_files.merge(request, context, (base, ours, theirs), how)
+        if done is not None:
+            return done
     outcome = merge_text(request.path, base, ours, theirs, how)
     resolved = outcome.resolved
     status = UNRESOLVED if outcome.unmerged else RESOLVED
-    if not resolved and status == UNRESOLVED and outcome.text == _read(request.target):
-        return UNRESOLVED  # else `git merge` would have cut the conflict otherwise than merge-file
-    _stage(request, outcome.text)
+    if not resolved and outcome.text == _read(request.target):
+        return status  # else `git merge` would have cut the conflict otherwise than merge-file
+    stage(request, outcome.text)
     if not awaited(request):
         withdraw(request)
         return UNRESOLVED
@@ -126,12 +141,14 @@ def _merge(request: Request, context: Context) -> int:
     os.replace(f"{request.target}.result", request.target)
     if resolved and not context.call.only_looks:
         say(request.path, _summary(resolved, outcome))
+    elif outcome.objections:
+        say(request.path, f"clean by lines, but {outcome.objections[0]}; left in conflict")
     return status
 
 
 def _keep_pointer(request: Request, ours: bytes) -> int:
     """Ours, as of any file that is not text: markers in a pointer of Git LFS break the checkout."""
-    _stage(request, ours)
+    stage(request, ours)
     os.replace(f"{request.target}.result", request.target)
     say(request.path, "both sides changed a file of Git LFS; ours is kept")
     return UNRESOLVED
@@ -152,8 +169,20 @@ def _settings(request: Request, context: Context) -> Settings:
         marker_size=request.marker_size,
         labels=Labels(request.label_ours, request.label_base, request.label_theirs),
         favor=None if text_only else favor(context),
+        audit=bool(os.environ.get("TIEBREAK_AUDIT")) and not text_only,
+        languages=_languages(context.config),
+        trust_languages=True,  # else there are none: nobody would see what they suggest
         judge=None if text_only else in_driver(context.config),
     )
+
+
+def _languages(config: Mapping[str, str]) -> tuple[Language, ...]:
+    """The repository's own languages, where the user lets them count."""
+    if not settings.repository_languages(config):
+        return ()
+    from tiebreak.text.extending import read_folder
+
+    return read_folder(".")
 
 
 def _policy(path: str, config: Mapping[str, str]) -> Policy:
@@ -169,7 +198,7 @@ def favor(context: Context) -> str | None:
     return settings.favor(context.config) or context.call.favor or saved
 
 
-def _stage(request: Request, text: bytes) -> None:
+def stage(request: Request, text: bytes) -> None:
     """Write the result beside the target, all of it or not at all."""
     with open(f"{request.target}.result", "wb") as file:
         file.write(text)
@@ -212,14 +241,20 @@ def operation(request: Request, context: Context) -> str:
 def _summary(resolved: int, outcome: TextMerge) -> str:
     count = len(outcome.resolutions)
     hunks = "hunk" if count == 1 else "hunks"
+    smaller = f", {outcome.narrowed} made smaller" if outcome.narrowed else ""
     review = ", left unmerged for review" if outcome.unmerged and not outcome.conflicts else ""
-    return f"{resolved} of {count} {hunks} resolved{review} (tiebreak review)"
+    whole = resolved - outcome.narrowed
+    return f"{whole} of {count} {hunks} resolved{smaller}{review} (tiebreak review)"
 
 
 def say(path: str, line: str) -> None:
     """One line on standard error. Never on standard output: `git merge-tree` prints there."""
-    shown = path if path.isprintable() else ascii(path)
-    os.write(2, os.fsencode(f"tiebreak: {shown}: {line}\n"))
+    os.write(2, os.fsencode(f"tiebreak: {shown(path)}: {line}\n"))
+
+
+def shown(path: str) -> str:
+    """A path that cannot write on the screen."""
+    return path if path.isprintable() else ascii(path)
 
 
 def _read(name: str) -> bytes:

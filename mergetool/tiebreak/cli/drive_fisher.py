@@ -17,7 +17,7 @@ from tiebreak.weights.fishers import Fishers
 from tiebreak.weights.lfs import LONGEST_POINTER, Pointer, Store, parse_pointer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from tiebreak.cli.drive import Context, Request
     from tiebreak.weights.checkpoint import Checkpoint
@@ -59,11 +59,21 @@ def _object(pointer: Pointer, context: Context) -> str:
 def _blob(path: str, version: str, context: Context) -> str:
     """The object that is the Fisher file of a version."""
     from tiebreak.git.command import git
-    from tiebreak.weights.importance import MAKE, beside
 
     oid = git("hash-object", "--no-filters", "--", os.path.abspath(version)).line
-    commits = _commits(context)
-    names = [f"{commit}:{name}" for commit in commits for name in (path, beside(path))]
+    return fisher_blob(path, oid, _commits(context))
+
+
+def fisher_blob(path: str, oid: str, commits: Iterable[str]) -> str:
+    """The Fisher file of the first commit that has this blob at this path, and one beside it.
+
+    Names that are no commits are passed over. Raises `InputError` that says what is missing.
+    """
+    from tiebreak.git.command import git
+    from tiebreak.weights.importance import MAKE, beside
+
+    known = [commit for commit in dict.fromkeys(commits) if "\n" not in commit]
+    names = [f"{commit}:{name}" for commit in known for name in (path, beside(path))]
     asked = git("cat-file", "--batch-check", stdin=os.fsencode("\n".join(names)))
     lines = os.fsdecode(asked.out).splitlines()
     found = [
@@ -81,13 +91,16 @@ def _blob(path: str, version: str, context: Context) -> str:
 
 def _commits(context: Context) -> list[str]:
     """What may be a side: what git says, what the command says, and the tips of all branches."""
-    from tiebreak.git.command import git
-
     named = [name.removeprefix("GITHEAD_") for name in os.environ if name.startswith("GITHEAD_")]
     words = [word for word in context.call.args if not word.startswith("-")]
-    listed = git("for-each-ref", "--format=%(objectname)", "refs/heads", "refs/remotes")
-    found = ["HEAD", *named, *_picked(context.git_dir), *words, "stash", *listed.line.split()]
-    return [commit for commit in dict.fromkeys(found) if "\n" not in commit]
+    return ["HEAD", *named, *_picked(context.git_dir), *words, "stash", *branches()]
+
+
+def branches() -> list[str]:
+    """The tips of all branches, here and of remotes."""
+    from tiebreak.git.command import git
+
+    return git("for-each-ref", "--format=%(objectname)", "refs/heads", "refs/remotes").line.split()
 
 
 def _picked(git_dir: str | None) -> Iterator[str]:

@@ -8,7 +8,7 @@ holds a whole file: versions are mapped, the result is streamed beside the targe
 from __future__ import annotations
 
 import os
-import time
+import sys
 from collections import Counter
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -17,13 +17,12 @@ from tiebreak.cli.drive import NO_CHECKPOINT, RESOLVED, UNRESOLVED, say
 from tiebreak.errors import InputError
 from tiebreak.git import settings
 from tiebreak.git.spawn import common_dir
-from tiebreak.policy import ACTIONS, SUGGEST
 from tiebreak.weights.lfs import LONGEST_POINTER, Pointer, Store, parse_pointer
 
 if TYPE_CHECKING:
     from tiebreak.cli.drive import Context, Request
-    from tiebreak.journal import Decision, Term
-    from tiebreak.weights.file import CheckpointMerge, Settings, Verdict
+    from tiebreak.weights.file import CheckpointMerge, Settings
+    from tiebreak.weights.writing import Meter
 
 NUMPY: Final = "merging checkpoints needs numpy: pip install 'tiebreak[weights]'; ours is kept"
 
@@ -54,6 +53,10 @@ def merge(request: Request, context: Context) -> int:
     base, ours, theirs = (_fetched(version, store) for version in found)
     output = f"{request.target}.result"
     outcome = _merge(request, context, (base, ours, theirs), output)
+    if outcome.conflicts:
+        from tiebreak.cli.moved import with_shards
+
+        outcome = outcome._replace(verdicts=with_shards(request, outcome.verdicts))
     if outcome.written and ours.pointer is not None:
         _write_pointer(output, store)
     if not drive.awaited(request):
@@ -96,7 +99,7 @@ def _fetched(version: Version, store: Store) -> Version:
         return version
     content = store.find(version.pointer)
     if content is None:
-        _fetch(version.file)
+        fetch(version.file)
         content = store.find(version.pointer)
     if content is None:
         oid = version.pointer.oid[:12]
@@ -105,7 +108,7 @@ def _fetched(version: Version, store: Store) -> Version:
     return version._replace(content=content)
 
 
-def _fetch(pointer: str) -> None:
+def fetch(pointer: str) -> None:
     """Let git-lfs put an object into the store, as a checkout would."""
     actions = [
         (os.POSIX_SPAWN_OPEN, 0, pointer, os.O_RDONLY, 0),
@@ -132,7 +135,18 @@ def _merge(
     files = Files(_bases(base, _store(context)), ours.content, theirs.content)
     with fishers(request, context) as found:
         settings = _settings(request, context)._replace(importances=found)
-        return merge_checkpoints(request.path, files, output, settings)
+        return merge_checkpoints(request.path, files, output, settings, _meter(request))
+
+
+def _meter(request: Request) -> Meter | None:
+    """Progress, where somebody sees it: what git shows or logs otherwise gets one line."""
+    if not sys.stderr.isatty():
+        return None
+    from functools import partial
+
+    from tiebreak.cli import meter
+
+    return partial(meter.Meter, label=f"tiebreak: {drive.shown(request.path)}: ")
 
 
 def _bases(base: Version, store: Store) -> list[str]:
@@ -186,45 +200,18 @@ def _record(
     versions: tuple[Version, Version, Version],
     outcome: CheckpointMerge,
 ) -> None:
-    from tiebreak.journal import TENSORS, Entry, Journal, entry_key
+    from tiebreak.cli.tensor_entries import Terms, blob_term, decisions, tensor_entry
+    from tiebreak.journal import Journal
 
     if context.git_dir is None:
         return
     hasher = context.config.get("extensions.objectformat", "sha1")
-    base, ours, theirs = (_term(version.file, hasher) for version in versions)
-    result = _term(f"{request.target}.result", hasher) if outcome.written else ours
-    key = entry_key(TENSORS, request.path, base.digest, ours.digest, theirs.digest)
-    decisions = tuple(_decision(v, used=outcome.written) for v in outcome.verdicts)
-    entry = Entry(
-        key, request.path, TENSORS, time.time(), drive.operation(request, context),
-        base, ours, theirs, ours, result, decisions,
-    )  # fmt: skip
+    base, ours, theirs = (blob_term(version.file, hasher) for version in versions)
+    result = blob_term(f"{request.target}.result", hasher) if outcome.written else ours
+    terms = Terms(base, ours, theirs, ours, result)
+    done = decisions(outcome.verdicts, outcome.digests, used=outcome.written)
+    entry = tensor_entry(request.path, terms, done, drive.operation(request, context))
     Journal(common_dir(context.git_dir)).record(entry, {})
-
-
-def _term(file: str, hasher: str) -> Term:
-    """The name of the blob that git makes of a file (gitformat-pack(5), "object name")."""
-    import hashlib
-
-    from tiebreak.journal import Term
-
-    size = _size(file)
-    state = hashlib.new(hasher, b"blob %d\0" % size, usedforsecurity=False)
-    with open(file, "rb") as opened:
-        while piece := opened.read(1 << 20):
-            state.update(piece)
-    return Term(state.hexdigest(), size)
-
-
-def _decision(verdict: Verdict, *, used: bool) -> Decision:
-    """`chosen` stays empty: what is taken whole is in the version that is named."""
-    from tiebreak.journal import Decision
-
-    action = verdict.action if used else min(verdict.action, SUGGEST, key=ACTIONS.index)
-    stratum = verdict.kind or verdict.by
-    return Decision(
-        verdict.name, action, "" if verdict.open else verdict.by, stratum, why=verdict.why
-    )
 
 
 def _summary(outcome: CheckpointMerge) -> str:

@@ -15,9 +15,6 @@ from tiebreak.errors import InputError, TiebreakError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tiebreak.conflict import Judge
-    from tiebreak.policy import Policy
-    from tiebreak.text.document import Hunk
     from tiebreak.text.file import Settings, TextMerge
 
 # As git merge-file ends (git-merge-file(1), "DESCRIPTION")
@@ -63,6 +60,7 @@ class Options(NamedTuple):
     object_id: bool
     resolve: bool
     as_json: bool
+    audit: bool
     path: str | None
 
 
@@ -86,6 +84,9 @@ class Options(NamedTuple):
 @click.option("--object-id", is_flag=True, help="The three are blobs; print the result's id.")
 @click.option("--resolve", is_flag=True, help="Resolve what tiebreak can, by your policy.")
 @click.option("--json", "as_json", is_flag=True, help="Print hunks and candidates; write nothing.")
+@click.option(
+    "--audit", is_flag=True, help="With --resolve: what is clean but wrong is in conflict."
+)
 @click.option("--path", metavar="PATH", help="Merge as if CURRENT were at PATH (its language).")
 def command(**arguments: Any) -> int:
     """Merge OTHER's changes since BASE into CURRENT, exactly as git merge-file does.
@@ -110,9 +111,7 @@ def _run(options: Options) -> int:
     if options.resolve or options.as_json:
         from tiebreak.text.file import merge_text
 
-        settings = settings._replace(
-            policy=_policy(options.path or options.files[0]), judge=_judge()
-        )
+        settings = _with_repository(settings, options.path or options.files[0])
         merge = merge_text(options.path or options.files[0], texts[1], texts[0], texts[2], settings)
         status = max(merge.conflicts, int(merge.unmerged))
         text = _json(merge, options) if options.as_json else merge.text
@@ -161,33 +160,33 @@ def _settings(options: Options) -> Settings:
         algorithm=algorithm,
         level="zealous_alnum",
         favor=options.favor,
+        audit=options.audit,
     )
 
 
-def _judge() -> Judge[Hunk, bytes] | None:
-    """The judge that the user's configuration asks for."""
+def _with_repository(how: Settings, path: str) -> Settings:
+    """The user's policy and judge, limited by the recipe of the repository, and its languages."""
     from tiebreak.cli.judging import in_solve
-    from tiebreak.git import settings
-    from tiebreak.git.repository import config_section
-
-    return in_solve(dict(config_section(settings.KEYS)))
-
-
-def _policy(path: str) -> Policy:
-    """The user's policy, limited by the recipe of the repository around, if there is one."""
     from tiebreak.git import settings
     from tiebreak.git.repository import config_section, find_repository
     from tiebreak.recipe import load_recipe
+    from tiebreak.text.extending import read_folder
 
-    allowed = settings.allowed(dict(config_section(settings.KEYS)))
+    config = dict(config_section(settings.KEYS))
+    how = how._replace(
+        policy=settings.allowed(config),
+        judge=in_solve(config),
+        trust_languages=settings.repository_languages(config),
+    )
     try:
         top = find_repository().top
     except InputError:
-        return allowed
+        return how
     if top is None:
-        return allowed
+        return how
     inside = os.path.relpath(os.path.realpath(path), os.path.realpath(top))
-    return load_recipe(top).policy_for(inside, allowed)
+    policy = load_recipe(top).policy_for(inside, how.policy)
+    return how._replace(policy=policy, languages=read_folder(top))
 
 
 def _read_files(names: Sequence[str]) -> list[bytes]:

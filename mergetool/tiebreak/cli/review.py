@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from tiebreak.cli import show, tensors
+from tiebreak.errors import CONFLICTS, OK
 from tiebreak.journal import TENSORS, TEXT
 
 if TYPE_CHECKING:
@@ -22,11 +23,21 @@ if TYPE_CHECKING:
 @click.argument("wanted", nargs=-1, metavar="[PATH|ID]...")
 @click.option("--all", "everything", is_flag=True, help="List everything in the journal.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON (docs/commands.md).")
-def command(wanted: tuple[str, ...], everything: bool, as_json: bool) -> None:  # noqa: FBT001  (click's)
+@click.option(
+    "--check", "revision", is_flag=False, flag_value="", metavar="[REV]",
+    help="Whether checkpoints (of a commit) still hold what was written.",
+)  # fmt: skip
+def command(
+    wanted: tuple[str, ...],
+    everything: bool,  # noqa: FBT001  (click's)
+    as_json: bool,  # noqa: FBT001
+    revision: str | None,
+) -> int:
     """Show what was resolved automatically, against what git alone would have left.
 
     Without arguments: the files of the current or last merge, rebase or cherry-pick. The journal
-    keeps its entries for 60 days.
+    keeps its entries for 60 days. With --check each tensor that was written into a checkpoint is
+    looked for in the file of the work tree, or of the commit REV; exit code 1 if one has changed.
     """
     from tiebreak.cli.entries import last_operation, open_journal, select
     from tiebreak.git.repository import find_repository
@@ -37,6 +48,8 @@ def command(wanted: tuple[str, ...], everything: bool, as_json: bool) -> None:  
     chosen = select(entries, wanted, repository.top) if wanted else last_operation(entries)
     if everything and not wanted:
         chosen = entries
+    if revision is not None:
+        return _check(chosen, revision, repository)
     if as_json:
         _print_json(chosen, journal)
     elif everything and not wanted:
@@ -46,6 +59,25 @@ def command(wanted: tuple[str, ...], everything: bool, as_json: bool) -> None:  
         older = len(entries) - len(chosen)
         if older and not wanted:
             click.echo(f"{older} more in the journal: tiebreak review --all")
+    return OK
+
+
+def _check(entries: Sequence[Entry], revision: str, repository: Repository) -> int:
+    from tiebreak.cli.holding import holding
+
+    top = repository.top or ""
+    standing = [entry for entry in entries if not entry.undone]
+    found = [holding(entry, revision, top) for entry in standing]
+    known = [held for held in found if held is not None]
+    for held in known:
+        seen = show.path(held.path, repository.top)
+        told = held.problem or f"{show.count(held.same, 'tensor')} as written"
+        click.echo(f"{seen}: {told}")
+        for name in held.changed:
+            click.echo(f"  {name} was changed since")
+    if not known:
+        click.echo("no checkpoint was merged here")
+    return CONFLICTS if any(held.changed or held.problem for held in known) else OK
 
 
 def _print_list(entries: Sequence[Entry], repository: Repository) -> None:

@@ -13,7 +13,7 @@ from tiebreak.errors import CONFLICTS, OK, UsageError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tiebreak.cli.solving import Outcome
+    from tiebreak.cli.outcome import Outcome
     from tiebreak.git.repository import Repository
 
 
@@ -62,7 +62,8 @@ def _told(outcome: Outcome) -> str:
     """``2 of 3 conflicts by imports, tokens; 1 left (tiebreak review 1f2e3d4c)``."""
     if not outcome.resolved:
         return ": ".join(filter(None, (_still(outcome), outcome.why)))
-    told = f"{outcome.resolved} of {show.count(outcome.conflicts, 'conflict')}"
+    noun = "changed tensor" if outcome.kind == "tensors" else "conflict"
+    told = f"{outcome.resolved} of {show.count(outcome.conflicts, noun)}"
     told += f" by {', '.join(outcome.by)}"
     notes = [show.count(outcome.left, "block") + " of markers left"] if outcome.left else []
     notes += [outcome.why] if outcome.why else []

@@ -7,15 +7,17 @@ touching anything, so a dry run is the same work without the last step.
 from __future__ import annotations
 
 import os
-import signal
 from collections import Counter
-from typing import TYPE_CHECKING, Final, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from tiebreak.cli.judging import in_solve
+from tiebreak.cli.limits import limited
+from tiebreak.cli.outcome import APPLIED, LEFT, PARTLY, RESOLVED, Outcome
 from tiebreak.errors import GitError, InputError
 from tiebreak.git import settings
+from tiebreak.git.install import CHECKPOINTS
 from tiebreak.git.repository import config_section, git_version
-from tiebreak.git.stages import object_sizes, read_objects, stage, unmerged
+from tiebreak.git.stages import committed_files, object_sizes, read_objects, stage, unmerged
 from tiebreak.git.worktree import attributes, beyond_link, read_file, write_file
 from tiebreak.journal import Journal, JournalError, Texts, text_entry
 from tiebreak.policy import APPLY, SUGGEST
@@ -23,12 +25,13 @@ from tiebreak.recipe import load_recipe, parse_recipe
 from tiebreak.recipe_errors import NAME
 from tiebreak.text.blocks import rewrite
 from tiebreak.text.diff import algorithm_of
+from tiebreak.text.extending import FOLDER, read_languages
 from tiebreak.text.file import Settings, is_binary, merge_text
 from tiebreak.text.markers import has_markers
+from tiebreak.weights_recipe import WeightsRecipe
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from types import FrameType
 
     from tiebreak.git.repository import Repository
     from tiebreak.git.stages import Unmerged
@@ -38,28 +41,7 @@ if TYPE_CHECKING:
     from tiebreak.text.blocks import Rewritten
     from tiebreak.text.file import TextMerge
 
-RESOLVED: Final = "resolved"  # nothing is left to do; staged
-APPLIED: Final = "applied"  # resolved, for the user to look at and to stage
-PARTLY: Final = "partly"  # some conflicts were resolved, others are still there
-LEFT: Final = "left"  # untouched
 LARGEST: Final = 100 * 1024 * 1024  # bytes of one version; all of them are in memory together
-
-
-class Outcome(NamedTuple):
-    """What became of one file.
-
-    `resolved` of its `conflicts` were resolved now, by the generators `by`; `left` blocks of
-    markers are in it still. `id` is the journal entry's, empty when nothing was done.
-    """
-
-    path: str
-    status: str
-    why: str
-    conflicts: int = 0
-    resolved: int = 0
-    left: int = 0
-    by: tuple[str, ...] = ()
-    id: str = ""
 
 
 class _Sources(NamedTuple):
@@ -108,14 +90,32 @@ def solve(
         raise InputError(msg)
     conflicts = unmerged(os.getcwd() if pathspecs else top, pathspecs)
     journal = Journal(repository.common_dir)
+    found = _checkpoints(conflicts, repository, journal, dry_run=dry_run)
+    done = {outcome.path for outcome in found}
+    texts = [conflict for conflict in conflicts if conflict.path not in done]
     plans = [
         _Plan(read) if isinstance(read, Outcome) else _plan_in_time(read, journal, top)
-        for read in _read(conflicts, top)
+        for read in _read(texts, top)
     ]
     if not dry_run:
         plans = [_carry_out(plan, journal, top) for plan in plans]
         _stage([plan.outcome.path for plan in plans if plan.outcome.status == RESOLVED], top)
-    return [plan.outcome for plan in plans]
+    return sorted([*found, *(plan.outcome for plan in plans)], key=lambda outcome: outcome.path)
+
+
+def _checkpoints(
+    conflicts: Sequence[Unmerged], repository: Repository, journal: Journal, *, dry_run: bool
+) -> list[Outcome]:
+    """What became of the conflicts that are in checkpoints, and of files that go with them."""
+    if not any(c.path.endswith((CHECKPOINTS, f"{CHECKPOINTS}.index.json")) for c in conflicts):
+        return []
+    from tiebreak.cli.solving_tensors import Work, solve_checkpoints
+
+    top = repository.top or ""
+    committed = read_objects([f"HEAD:{NAME}"], top)[0]
+    governed = Governed(conflicts, committed, top)
+    work = Work(repository, top, governed, journal, dry_run)
+    return solve_checkpoints(work, conflicts)
 
 
 def _stage(paths: Sequence[str], top: str) -> None:
@@ -135,7 +135,7 @@ def _read(conflicts: Sequence[Unmerged], top: str) -> list[_Sources | Outcome]:
     names = [name for name, size in sizes.items() if size <= LARGEST]
     committed, *contents = read_objects([f"HEAD:{NAME}", *names], top)
     texts = {name: text for name, text in zip(names, contents, strict=True) if text is not None}
-    governed = _Governed(conflicts, committed, top)
+    governed = Governed(conflicts, committed, top)
     found = attributes([conflict.path for conflict in conflicts], top)
     return [_sources(c, found[c.path], texts, governed) for c in conflicts]
 
@@ -144,7 +144,7 @@ def _sources(
     conflict: Unmerged,
     attributes: Attributes,
     texts: Mapping[str, bytes],
-    governed: _Governed,
+    governed: Governed,
 ) -> _Sources | Outcome:
     reason = conflict.obstacle or attributes.converted
     if reason is not None:
@@ -163,6 +163,8 @@ def _sources(
         style=governed.style,
         marker_size=attributes.marker_size,
         algorithm=governed.algorithm,
+        languages=governed.languages,
+        trust_languages=governed.trust_languages,
         judge=governed.judge,
     )
     return _Sources(
@@ -170,52 +172,58 @@ def _sources(
     )
 
 
-class _Governed:
+class Governed:
     """What git's version, the user's configuration and the recipes say.
 
     The recipe of the commit that is being merged into rules, since what the other side brings must
     not decide about its own merge; the work tree's can only lower it further.
     """
 
-    __slots__ = ("_allowed", "_recipes", "algorithm", "judge", "seconds", "style")
+    __slots__ = (
+        "_allowed", "_committed", "_work_tree", "algorithm", "config", "judge", "languages",
+        "seconds", "style", "trust_languages",
+    )  # fmt: skip
 
     def __init__(self, conflicts: Sequence[Unmerged], committed: bytes | None, top: str) -> None:
-        config = dict(config_section(settings.KEYS))
+        """`committed` is the recipe of the commit that is merged into."""
+        self.config = config = dict(config_section(settings.KEYS))
         self.algorithm = algorithm_of("histogram", git_version())
         self.style = settings.style(config)
         self.judge = in_solve(config)
         self.seconds = settings.timeout(config)
         self._allowed = settings.allowed(config)
-        self._recipes = [] if committed is None else [parse_recipe(committed)]
-        if all(conflict.path != NAME for conflict in conflicts):
-            self._recipes.append(load_recipe(top))
+        self.trust_languages = settings.repository_languages(config)
+        brought = committed_files(FOLDER, ".toml", top) if self.trust_languages else []
+        self.languages = read_languages(brought)
+        self._committed = None if committed is None else parse_recipe(committed)
+        in_conflict = any(conflict.path == NAME for conflict in conflicts)
+        self._work_tree = None if in_conflict else load_recipe(top)
 
     def policy(self, path: str) -> Policy:
         """What may be done with a path."""
         policy = self._allowed
-        for recipe in self._recipes:
-            policy = recipe.policy_for(path, policy)
+        for recipe in (self._committed, self._work_tree):
+            policy = recipe.policy_for(path, policy) if recipe is not None else policy
         return policy
+
+    def weights(self, path: str, *, edited: bool) -> WeightsRecipe:
+        """How a checkpoint is merged: the recipe of the commit that is merged into.
+
+        The work tree's, which may hold what theirs brought, only if the user has `edited` it.
+        """
+        recipes = (self._work_tree if edited else None, self._committed)
+        found = [r.weights for r in recipes if r is not None and r.weights is not None]
+        return found[0].for_path(path) if found else WeightsRecipe()
 
 
 def _plan_in_time(sources: _Sources, journal: Journal, top: str) -> _Plan:
     """`_plan`, for as long as the driver may take for one file."""
-
-    def stop(_signal: int, _frame: FrameType | None) -> NoReturn:
-        raise TimeoutError
-
-    before = signal.signal(signal.SIGALRM, stop)
     try:
-        try:
-            signal.setitimer(signal.ITIMER_REAL, sources.seconds)
+        with limited(sources.seconds):
             return _plan(sources, journal, top)
-        finally:  # where the signal may still come, just before it is switched off
-            signal.setitimer(signal.ITIMER_REAL, 0)
     except TimeoutError:
         limit = f"it took longer than {sources.seconds:g} s (git config tiebreak.timeout)"
         return _Plan(Outcome(sources.path, LEFT, limit))
-    finally:
-        signal.signal(signal.SIGALRM, before)
 
 
 def _plan(sources: _Sources, journal: Journal, top: str) -> _Plan:

@@ -23,7 +23,7 @@ def command(wanted: tuple[str, ...], everything: bool, force: bool) -> int:  # n
 
     The file gets the markers that git alone would have written, and is unmerged again; a
     checkpoint is ours again, and unmerged. After the merge was committed: resolve, git add, and
-    amend. `tiebreak solve` gives the automatic result again, for a checkpoint `git checkout -m`.
+    amend. `tiebreak solve` gives the automatic result again.
     """
     from tiebreak.cli.entries import last_operation, open_journal, select
     from tiebreak.cli.undoing import latest, undo

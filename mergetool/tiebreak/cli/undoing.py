@@ -94,7 +94,7 @@ def _undo_tensors(
     if changed and not force:
         return Undone(entry.path, _SINCE.format(changed))
     saved = undoing_tensors.save(entry, repository, top) if changed else ()
-    undoing_tensors.put_back(entry, staged, top)
+    undoing_tensors.put_back(entry, staged, repository, top)
     journal.mark_undone(entry)
     return Undone(entry.path, "", saved)
 

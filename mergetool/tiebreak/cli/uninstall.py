@@ -16,9 +16,11 @@ import click
 )
 def command(scope: str) -> None:
     """Remove the merge driver's registration. The journal stays; `tiebreak undo` still works."""
-    from tiebreak.git.install import uninstall
+    from tiebreak.git.hooks import uninstall_hooks
+    from tiebreak.git.install import LOCAL, uninstall
 
     removed = uninstall(scope)
+    removed += uninstall_hooks() if scope == LOCAL else []
     for line in removed:
         click.echo(f"removed {line}")
     if not removed:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import os
-import subprocess
 from typing import NamedTuple
 
-from tiebreak.errors import GitError, InputError
-from tiebreak.git.command import git
+from tiebreak.errors import InputError
+from tiebreak.git.command import git, stream
 
 
 class Blob(NamedTuple):
@@ -38,10 +37,7 @@ def tree(name: str) -> list[Blob]:
     return found
 
 
-def save(oid: str, path: str) -> None:
+def save(oid: str, path: str, cwd: str | None = None) -> None:
     """Write an object's content to a new file."""
     with open(path, "xb") as file:
-        command = ("git", "--no-pager", "cat-file", "blob", oid)
-        done = subprocess.run(command, stdout=file, stderr=subprocess.PIPE, check=False)
-    if done.returncode:
-        raise GitError(f"git cat-file blob {oid}: {os.fsdecode(done.stderr).strip()}")
+        stream(("cat-file", "blob", oid), file, cwd=cwd)

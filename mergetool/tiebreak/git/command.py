@@ -13,6 +13,7 @@ from tiebreak.errors import GitError
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Mapping
+    from typing import BinaryIO
 
 Argument = str | bytes
 
@@ -62,6 +63,14 @@ def git(
     if done.returncode not in accept:
         raise GitError(_complaint(args, done.returncode, done.stderr))
     return Output(done.returncode, done.stdout, done.stderr)
+
+
+def stream(args: Iterable[str], out: BinaryIO, cwd: str | None = None) -> None:
+    """Run ``git ARGS`` with its standard output going to a file, however long it is."""
+    command = ("git", "--no-pager", *args)
+    done = subprocess.run(command, cwd=cwd, stdout=out, stderr=subprocess.PIPE, check=False)
+    if done.returncode:
+        raise GitError(_complaint(command[2:], done.returncode, done.stderr))
 
 
 def _complaint(args: Iterable[Argument], status: int, err: bytes) -> str:

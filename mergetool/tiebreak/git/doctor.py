@@ -15,7 +15,15 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from tiebreak.errors import InputError, TiebreakError
 from tiebreak.git import settings
 from tiebreak.git.command import git
-from tiebreak.git.install import CHECKPOINTS, DRIVER, SECTION, driver_command, launcher_path
+from tiebreak.git.install import (
+    CHECKPOINTS,
+    DIFF,
+    DRIVER,
+    SECTION,
+    TEXTCONV,
+    driver_command,
+    launcher_path,
+)
 from tiebreak.git.repository import Repository, config, config_section, find_repository, git_version
 
 if TYPE_CHECKING:
@@ -206,6 +214,33 @@ def _check_recursive(setup: Setup) -> Iterator[Finding]:
         )
 
 
+def _check_textconv(setup: Setup) -> Iterator[Finding]:
+    """Whether `git diff` shows checkpoints as text, where there are any."""
+    if setup.repository is None or setup.command is None:
+        return
+    tracked = [path for path in _tracked(setup.repository) if path.endswith(CHECKPOINTS)]
+    if not tracked:
+        return
+    again = f"tiebreak install --{setup.scope}"
+    if config(TEXTCONV) is None:
+        yield Finding(f"{TEXTCONV} is not set: git diff says nothing of checkpoints", again)
+    by = Counter(value for _, value in _attributes("diff", tracked) if value != DIFF)
+    if by:
+        value, count = by.most_common(1)[0]
+        yield Finding(
+            f"note: git diff shows {count} checkpoint(s) by diff={value}, not as tensors; an"
+            " attribute of the repository outranks tiebreak's (tiebreak install --local does not)"
+        )
+
+
+def _check_hooks(setup: Setup) -> Iterator[Finding]:
+    from tiebreak.git.hooks import broken_hooks
+
+    for file in broken_hooks() if setup.repository is not None else ():
+        what = f"{file} was written by another installation or version, or was changed"
+        yield Finding(what, "tiebreak install --hooks")
+
+
 def _check_recipe(setup: Setup) -> Iterator[Finding]:
     from tiebreak.recipe import load_recipe
     from tiebreak.recipe_errors import NAME
@@ -280,6 +315,8 @@ CHECKS: Final[tuple[Callable[[Setup], Iterator[Finding]], ...]] = (
     _check_dependencies,
     _check_switches,
     _check_recursive,
+    _check_textconv,
+    _check_hooks,
     _check_recipe,
     _check_attributes,
     _check_unknown_drivers,
@@ -295,11 +332,13 @@ def _tracked(repository: Repository) -> list[str]:
 
 
 def _merge_attributes(paths: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """Each path with its ``merge`` attribute, as git-check-attr(1) prints it."""
+    return _attributes("merge", paths)
+
+
+def _attributes(name: str, paths: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Each path with an attribute, as git-check-attr(1) prints it."""
     top = git("rev-parse", "--show-cdup").line or None
-    asked = git(
-        "check-attr", "-z", "--stdin", "merge", cwd=top, stdin=os.fsencode("\0".join(paths))
-    )
+    asked = git("check-attr", "-z", "--stdin", name, cwd=top, stdin=os.fsencode("\0".join(paths)))
     fields = asked.out.split(b"\0")
     for path, value in zip(fields[0::3], fields[2::3], strict=False):
         yield os.fsdecode(path), os.fsdecode(value)

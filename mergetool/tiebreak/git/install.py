@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 LOCAL: Final = "local"
 DRIVER: Final = "tiebreak"
 SECTION: Final = f"merge.{DRIVER}"
+DIFF: Final = "tiebreak-weights"
+TEXTCONV: Final = f"diff.{DIFF}.textconv"
 CHECKPOINTS: Final = ".safetensors"  # how their names end: driver/tiebreak-driver
 BEGIN: Final = "# >>> tiebreak (written by `tiebreak install`, removed by `tiebreak uninstall`)"
 END: Final = "# <<< tiebreak"
@@ -43,6 +45,14 @@ _GUARDED: Final = (
     " 2>&1 >%A.floor); s=$?; "
     "if test $s -lt 128 && mv -f %A.floor %A; then test $s = 0; exit; fi; rm -f %A.floor; "
     "case $m in *'merge binary files'*) exit 1;; esac; rm -f %A; exit 129"
+)
+
+
+# `git diff` fails where a textconv does. Without ours, whatever changes a file still shows.
+_TEXTCONV: Final = (
+    't() {{ {python} -I {program} weights textconv "$1" 2>/dev/null || '
+    "{{ echo '# not summarised: tiebreak doctor says why'; "
+    'git hash-object --no-filters "$1"; }}; }}; t'
 )
 
 
@@ -72,9 +82,24 @@ def driver_command(launcher: str, python: str) -> str:
     return _GUARDED.format(launcher=_quoted(launcher), python=_quoted(python))
 
 
+def textconv_command(launcher: str, python: str) -> str:
+    """The value of ``diff.tiebreak-weights.textconv``."""
+    return _TEXTCONV.format(python=for_shell(python), program=for_shell(run_path(launcher)))
+
+
+def run_path(launcher: str) -> str:
+    """The program that runs the command line for git: it lies beside the launcher."""
+    return os.path.join(os.path.dirname(launcher), "tiebreak-run.py")
+
+
 def _quoted(path: str) -> str:
     """A path for the shell, inside a string where git expands ``%``."""
-    return "'" + path.replace("'", "'\\''").replace("%", "%%") + "'"
+    return for_shell(path).replace("%", "%%")
+
+
+def for_shell(path: str) -> str:
+    """A path as one word of a shell."""
+    return "'" + path.replace("'", "'\\''") + "'"
 
 
 def registration(scope: str, patterns: Sequence[str]) -> Registration:
@@ -84,6 +109,7 @@ def registration(scope: str, patterns: Sequence[str]) -> Registration:
         (f"{SECTION}.driver", driver_command(launcher_path(), sys.executable)),
         # The merge of merge bases is shown to nobody, and a conflict must stay one there.
         (f"{SECTION}.recursive", "text"),
+        (TEXTCONV, textconv_command(launcher_path(), sys.executable)),
     )
     lines = tuple(f"{_attribute(p)} merge={DRIVER}{_also(p)}" for p in patterns)
     return Registration(scope, settings, attributes_file(scope), lines)
@@ -91,7 +117,7 @@ def registration(scope: str, patterns: Sequence[str]) -> Registration:
 
 def _also(pattern: str) -> str:
     """A checkpoint is no text whatever its first bytes are; a filter (LFS) stays what it is."""
-    return " -text" if pattern.endswith(CHECKPOINTS) else ""
+    return f" diff={DIFF} -text" if pattern.endswith(CHECKPOINTS) else ""
 
 
 def _attribute(pattern: str) -> str:
@@ -142,6 +168,9 @@ def uninstall(scope: str) -> list[str]:
     if names:
         git("config", flag, "--remove-section", SECTION)
         removed.extend(f"git config {flag} --unset {name}" for name in names)
+    if config(TEXTCONV, flag) is not None:
+        git("config", flag, "--unset-all", TEXTCONV)
+        removed.append(f"git config {flag} --unset {TEXTCONV}")
     file = attributes_file(scope)
     outside, inside = _split_block(_read_lines(file))
     if inside:

@@ -27,6 +27,7 @@ SOLVE: Final = "solve"
 ALWAYS: Final = "always"
 
 _FAVORS: Final = ("ours", "theirs", "union")
+_LANGUAGES: Final = ("shipped", "repository")
 _STYLES: Final = ("merge", "diff3", "zdiff3")
 
 
@@ -69,6 +70,16 @@ def favor(config: Config) -> str | None:
         msg = f"git config tiebreak.favor: expected one of {', '.join(_FAVORS)}, got {value!r}"
         raise UsageError(msg)
     return value
+
+
+def repository_languages(config: Config) -> bool:
+    """``tiebreak.languages``: whether those of a repository count like the shipped ones."""
+    value = config.get("tiebreak.languages", "shipped")
+    if value not in _LANGUAGES:
+        known = ", ".join(_LANGUAGES)
+        msg = f"git config tiebreak.languages: expected one of {known}, got {value!r}"
+        raise UsageError(msg)
+    return value == "repository"
 
 
 def judge(config: Config) -> str:

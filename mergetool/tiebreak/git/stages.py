@@ -63,6 +63,15 @@ class Unmerged(NamedTuple):
         return self.base is None or self.base.mode not in {ours.mode, theirs.mode}
 
 
+def merged_mode(conflict: Unmerged) -> str:
+    """The mode of a result: of the side that changed it, else ours."""
+    base, ours, theirs = conflict.base, conflict.ours, conflict.theirs
+    if ours is None or theirs is None:
+        side = ours or theirs or base
+        return side.mode if side is not None else REGULAR
+    return theirs.mode if base is not None and base.mode == ours.mode else ours.mode
+
+
 def unmerged(cwd: str, pathspecs: Sequence[str] = ()) -> list[Unmerged]:
     """The unmerged paths below `cwd`, or those that match `pathspecs`, in the index's order."""
     listed = git("ls-files", "-u", "-z", "--full-name", "--", *pathspecs, cwd=cwd)
@@ -110,6 +119,54 @@ def read_objects(names: Sequence[str], cwd: str) -> list[bytes | None]:
         contents.append(answer[at : at + size])
         at += size + 1
     return contents
+
+
+def staged_in(folder: str, top: str) -> list[Unmerged]:
+    """What the index has directly in a folder: merged files as ours alone, at stage 2."""
+    listed = git("--literal-pathspecs", "ls-files", "-s", "-z", "--", folder or ".", cwd=top).paths
+    stages: dict[str, dict[str, Version]] = {}
+    for record in listed:
+        facts, _, path = record.partition("\t")
+        mode, oid, number = facts.split(" ")
+        if os.path.dirname(path) == folder:
+            stages.setdefault(path, {})["2" if number == "0" else number] = Version(mode, oid)
+    return [
+        Unmerged(path, found.get("1"), found.get("2"), found.get("3"))
+        for path, found in stages.items()
+    ]
+
+
+def stage_blobs(blobs: Iterable[tuple[str, Version | None]], top: str) -> None:
+    """Put blobs into the index as merged, in one step; None takes a path out of it."""
+    blank = b"0" * len(write_blob(b"", top))
+    lines = []
+    for path, version in blobs:
+        lines.append(b"0 %s 0\t%s\0" % (blank, os.fsencode(path)))
+        if version is not None:
+            facts = f"{version.mode} {version.oid} 0".encode()
+            lines.append(facts + b"\t" + os.fsencode(path) + b"\0")
+    if lines:
+        git("update-index", "-z", "--index-info", cwd=top, stdin=b"".join(lines))
+
+
+def check_out(paths: Iterable[str], top: str) -> None:
+    """Write files as the index has them, in place of what is there, as ``git checkout`` does."""
+    names = b"".join(os.fsencode(path) + b"\0" for path in paths)
+    if names:
+        git("checkout-index", "-f", "-u", "-z", "--stdin", cwd=top, stdin=names)
+
+
+def blob_of(file: str, top: str) -> str:
+    """Store a file as a blob, as it is: no filter sees it. Gives the object's name."""
+    return git("hash-object", "-w", "--no-filters", "--", os.path.abspath(file), cwd=top).line
+
+
+def committed_files(folder: str, ending: str, cwd: str) -> list[tuple[str, bytes]]:
+    """The files below a folder of ``HEAD`` whose names end so; none before the first commit."""
+    listed = git("ls-tree", "-r", "-z", "--name-only", "HEAD", folder, cwd=cwd, accept=(0, 128))
+    names = [name for name in listed.paths if name.endswith(ending) and "\n" not in name]
+    contents = read_objects([f"HEAD:{name}" for name in names], cwd)
+    return [(n, text) for n, text in zip(names, contents, strict=True) if text is not None]
 
 
 def stage(paths: Iterable[str], top: str) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import shutil
 import stat
 import tempfile
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from tiebreak.errors import InputError
-from tiebreak.git.command import git
+from tiebreak.git.command import git, stream
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -106,6 +107,26 @@ def _permissions(path: str) -> int:
 def work_tree_form(path: str, oid: str, top: str) -> bytes:
     """A blob as git would check it out at `path`: line ends and filters applied."""
     return git("cat-file", "--filters", f"--path={path}", oid, cwd=top).out
+
+
+def write_blob_out(path: str, oid: str, top: str, scratch: str) -> None:
+    """Write a blob at `path` in its work-tree form, in one step and never through memory.
+
+    `scratch` is a folder for the file until it is whole: best on the same file system.
+    """
+    handle, temporary = tempfile.mkstemp(dir=scratch)
+    target = os.path.join(top, path)
+    try:
+        with open(handle, "wb") as file:
+            stream(("cat-file", "--filters", f"--path={path}", oid), file, cwd=top)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, _permissions(target))
+        os.makedirs(os.path.dirname(target), exist_ok=True)
+        shutil.move(temporary, target)
+    finally:
+        if os.path.lexists(temporary):
+            os.unlink(temporary)
 
 
 def repository_form(path: str, top: str) -> str | None:

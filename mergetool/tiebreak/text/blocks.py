@@ -108,11 +108,16 @@ def _runs(document: Document, how: Settings) -> list[_Run]:
             if last > first and not _close(document.regions[where[last - 1] + 1 : where[last]]):
                 break
             regions = slice(where[first], where[last] + 1)
-            text = _render(document.regions[regions], how)
+            text = _render(_as_merged(document.regions[regions]), how)
             said = tuple(_said(item) for item in _items(text, how.marker_size))
             if any(isinstance(item, tuple) for item in said):
                 runs.append(_Run(range(first, last + 1), regions, said))
     return sorted(runs, key=lambda run: -len(run.hunks))
+
+
+def _as_merged(regions: Sequence[Region]) -> list[Region]:
+    """The regions as the line merge made them: joined ones in their parts."""
+    return [part for region in regions for part in (region.parts or (region,))]
 
 
 def _close(between: Sequence[Region]) -> bool:

@@ -29,13 +29,15 @@ class Region(NamedTuple):
     """A stretch of whole lines of the three files that belong together.
 
     `result` is what the line merge made of it, None where it is a conflict. The concatenation of
-    the `ours` of all regions is our file, and so for `base` and `theirs`.
+    the `ours` of all regions is our file, and so for `base` and `theirs`. `parts` are the regions
+    that were joined to make this one: see `tiebreak.text.joining`.
     """
 
     base: bytes
     ours: bytes
     theirs: bytes
     result: bytes | None
+    parts: tuple[Region, ...] = ()
 
     @property
     def is_conflict(self) -> bool:

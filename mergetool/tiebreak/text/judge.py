@@ -18,9 +18,24 @@ from tiebreak.record import NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tiebreak.text.document import Hunk
+    from tiebreak.conflict import Judge
+    from tiebreak.policy import Policy
+    from tiebreak.text.document import Document, Hunk
+    from tiebreak.text.language import Language
 
 TABLE: Final = os.path.join(os.path.dirname(__file__), "precision.tsv")
+LANGUAGES: Final = os.path.join(os.path.dirname(__file__), "languages.tsv")
+BY_LANGUAGE: Final = frozenset({"structure", "keyed", "sets", "imports"})
+"""Generators whose proposals are only as good as a language's data."""
+COUNTED_TOGETHER: Final = frozenset(
+    {
+        "c", "cpp", "csharp", "go", "java", "javascript", "json", "python", "rust", "toml", "tsx",
+        "typescript", "yaml",
+    }
+)  # fmt: skip
+"""The languages of the hunks behind `precision.tsv`, from before languages were counted apart: they
+keep what they have there. A language of its own line in `languages.tsv` needs no place here."""
+UNMEASURED: Final = "no measured precision for this language"
 
 
 class Measured(NamedTuple):
@@ -39,7 +54,54 @@ class Measured(NamedTuple):
 def judge(hunk: Hunk, candidates: Sequence[Candidate[bytes]]) -> list[Judgement]:
     """Judge each candidate by its stratum. Two different provable values prove nothing."""
     alone = sum(candidate.provable for candidate in candidates) == 1
-    return [_judge(candidate, alone=alone) for candidate in candidates]
+    found = [_judge(candidate, alone=alone) for candidate in candidates]
+    return _suggested(hunk, candidates, found)
+
+
+def careful(judge: Judge[Hunk, bytes]) -> Judge[Hunk, bytes]:
+    """Another judge, which has no say where nothing was measured by syntax."""
+
+    def careful_judge(hunk: Hunk, candidates: Sequence[Candidate[bytes]]) -> list[Judgement]:
+        return _suggested(hunk, candidates, judge(hunk, candidates))
+
+    return careful_judge
+
+
+def _suggested(
+    hunk: Hunk, candidates: Sequence[Candidate[bytes]], found: Sequence[Judgement]
+) -> list[Judgement]:
+    """What comes by syntax needs a measured language and stratum; else it only suggests."""
+    known = measured_language(hunk.document) is not None
+    return [
+        judgement
+        if candidate.generator not in BY_LANGUAGE
+        else judgement._replace(lower=0.0, evidence=UNMEASURED, provable=False)
+        if not known
+        else judgement._replace(lower=0.0)
+        if measured(candidate.stratum) is None
+        else judgement
+        for candidate, judgement in zip(candidates, found, strict=True)
+    ]
+
+
+def measured_language(document: Document) -> Language | None:
+    """A file's language if its data has proved right on real merges; else it proves nothing."""
+    language = document.language
+    if language is None:
+        return None
+    known = language.name in COUNTED_TOGETHER or language.name in languages()
+    return language if known else None
+
+
+def may_use(generator: str, policy: Policy) -> bool:
+    """Whether anything that a generator proposes could be used under a policy."""
+    if any(f"{trusted}/".startswith(f"{generator}/") for trusted in policy.trust):
+        return True
+    least = min(policy.apply, policy.commit)
+    return any(
+        name.startswith(f"{generator}/") and known.lower >= least
+        for name, known in precision().items()
+    )
 
 
 def _judge(candidate: Candidate[bytes], *, alone: bool) -> Judgement:
@@ -65,7 +127,17 @@ def measured(stratum: str) -> Measured | None:
 @cache
 def precision() -> dict[str, Measured]:
     """The measured table, by stratum."""
-    with open(TABLE, encoding="utf-8") as lines:
+    return _read(TABLE)
+
+
+@cache
+def languages() -> dict[str, Measured]:
+    """What structural proposals did in each language that was measured."""
+    return _read(LANGUAGES)
+
+
+def _read(path: str) -> dict[str, Measured]:
+    with open(path, encoding="utf-8") as lines:
         rows = [line.rstrip("\n").split("\t") for line in lines if not line.startswith("#")]
     return {
         name: Measured(int(right), int(seen), float(lower)) for name, right, seen, lower in rows

@@ -8,22 +8,28 @@ what is shipped is kept as a table of literals too (`tiebreak.text.language_tabl
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, cast
 
 from tiebreak.record import NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     Data = Mapping[str, object]
 
 
 class Condition(NamedTuple):
-    """An ancestor that must be there: its kind, and the text of one of its fields."""
+    """An ancestor that must be there: its kind, and the text of one of its fields.
+
+    `up` levels above the list; without a field it is the text of the first named child. The text
+    ``*`` is any.
+    """
 
     kind: str
     field: str
     texts: tuple[str, ...]
+    up: int = 1
 
 
 class Imports(NamedTuple):
@@ -33,6 +39,7 @@ class Imports(NamedTuple):
     first: tuple[str, ...] = ()  # kinds that stay before all others: `from __future__`
     require: str = ""  # a field the statement must have: `source` of a re-export
     order: bool = False  # order can carry meaning: C's `#include`
+    calls: tuple[str, ...] = ()  # the first word of a statement must be one of these: `library(x)`
     binds: bool = True  # a statement binds the last name in it: not so in C#
     effects: bool = False  # ``import "x"`` binds nothing: it is run, and in that order
 
@@ -51,9 +58,9 @@ class Commutative(NamedTuple):
 class Keyed(NamedTuple):
     """Entries found by name: a mapping's pairs, a class's methods.
 
-    `key` is a path of field names from the entry: ``name*`` follows a field as long as it is there,
-    ``name?`` once if it is there, and ``0`` is the first named child.
+    `key` is a path from the entry: see `tiebreak.text.structure.follow`.
     `members` are code: the order of two added at one place is a matter of taste, never provable.
+    `ordered` entries are known by name, but their order has a meaning: CSS declarations.
     `references` are kinds of nodes that give the order of entries a meaning, like YAML's anchors.
     """
 
@@ -63,6 +70,8 @@ class Keyed(NamedTuple):
     separator: str = ""
     trailing: bool = False
     members: bool = False
+    within: tuple[str, ...] = ()  # kinds of the parent's parent, when the parent's does not say
+    ordered: bool = False
     references: tuple[str, ...] = ()
 
 
@@ -110,6 +119,15 @@ def language_for(path: str) -> Language | None:
     return from_data(name, LANGUAGES[name]) if name else None
 
 
+def claims(language: Language, path: str) -> bool:
+    """Whether a language says that a file is its own, by its name or one of its extensions."""
+    base_name = path.rpartition("/")[2]
+    return base_name in language.file_names or any(
+        base_name.lower().endswith(extension.lower()) and base_name != extension
+        for extension in language.extensions
+    )
+
+
 def _by_extension(base_name: str) -> str | None:
     """Try ``.d.ts`` before ``.ts``, and each as it is written before in lower case (``.C``)."""
     from tiebreak.text.language_table import EXTENSIONS
@@ -124,9 +142,29 @@ def _by_extension(base_name: str) -> str | None:
     return None
 
 
+def with_order(language: Language, ordered: Sequence[str]) -> Language:
+    """The language with groups whose order is to be kept: ``members``, or ``java.members``."""
+    mine = {group.removeprefix(f"{language.name}.") for group in ordered}
+    keyed = [
+        rule._replace(ordered=True) if ("members" if rule.members else "entries") in mine else rule
+        for rule in language.keyed
+    ]
+    return language._replace(
+        keyed=tuple(keyed),
+        commutative=() if "sets" in mine else language.commutative,
+        imports=language.imports._replace(order=True) if "imports" in mine else language.imports,
+    )
+
+
 def from_data(name: str, data: Data) -> Language:
-    """A language from the contents of its file. Unknown fields raise `TypeError`, naming them."""
+    """A language from the contents of its file.
+
+    Unknown fields raise `TypeError`, naming them; a grammar that is no plain name `ValueError`: it
+    becomes part of the path of a library that is loaded.
+    """
     known = dict(data)
+    if not re.fullmatch(r"[a-z][a-z0-9_]*", str(known.get("grammar", ""))):
+        raise ValueError(f"grammar: expected the name of one, got {known.get('grammar')!r}")
     known["name"] = name
     imports = _tuples(cast("Data", known.get("imports", {})))
     known["imports"] = Imports(**imports)  # type: ignore[arg-type]

@@ -57,23 +57,29 @@ def find_list(
 
 def meets(rule: Commutative, node: Node, source: bytes) -> bool:
     """Whether a list is where its rule wants it: ``__all__ = [...]``, ``derive(...)``."""
-    when, around = rule.when, node.parent
+    when = rule.when
     if when is None:
         return True
+    around: Node | None = node
+    for _ in range(when.up):
+        around = around.parent if around is not None else None
     if not source or around is None or around.type != when.kind:
         return False
     named = around.child_by_field_name(when.field) if when.field else around.named_child(0)
     text = source[named.start_byte : named.end_byte] if named is not None else b""
-    return text.decode("utf-8", "replace") in when.texts
+    return "*" in when.texts or text.decode("utf-8", "replace") in when.texts
 
 
 def items_of(node: Node, rule: Commutative) -> Iterator[Node]:
     """The items of a list node. Grammars nest ``a | b | c``: what is nested is of the same list."""
-    for index, child in enumerate(node.children):
-        if child.type == rule.parent:
-            yield from items_of(child, rule)
-        elif child.type in rule.items and rule.field in ("", node.field_name_for_child(index)):
-            yield child
+    pending: list[tuple[Node, str | None]] = [(node, None)]  # a stack: they nest by the thousand
+    while pending:
+        here, field = pending.pop()
+        if here.type == rule.parent:
+            inside = [(c, here.field_name_for_child(i)) for i, c in enumerate(here.children)]
+            pending += reversed(inside)
+        elif here.type in rule.items and rule.field in ("", field):
+            yield here
 
 
 def listing(statement: Node, source: bytes, rules: Sequence[Commutative]) -> Listing | None:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from tree_sitter import Node, Tree
 
     from tiebreak.text.document import Hunk
+    from tiebreak.text.language import Imports
 
     Key = Callable[[Node, bytes], bytes | None]  # a unit's identity, from its node and the source
 
@@ -313,23 +314,62 @@ def put_together(chunks: Sequence[Chunk], tail: bytes) -> bytes | None:
 
 
 def follow(node: Node, path: Sequence[str]) -> list[Node]:
-    """The nodes that a path of field names leads to, in the order of its steps that name one.
+    """The nodes that a path leads to, in the order of its steps that name one.
 
-    ``name*`` follows a field as long as it is there, ``name?`` once if it is there, ``0`` is the
-    first named child. Empty where the path breaks off; the node itself where there was no need to
-    move. A plain step after another starts from the same node: ``["receiver", "name"]`` is both.
+    A step is a field's name, or ``:kind`` for the first child of a kind; ``0`` is the first named
+    child. ``name*`` goes into what it finds as long as there is something, ``name?`` once if it is
+    there; after a plain step the next starts from the same node: ``["receiver", "name"]`` is both.
+    ``:kind+`` are all children of a kind; ``@id`` is what a pair or attribute called ``id`` holds,
+    where there is one. Empty where the path breaks off; the node itself where there was no need to
+    move.
     """
     found: list[Node] = []
     here = node
+    optional = False
     for step in path:
-        name = step.rstrip("*?")
-        nearest = here.named_child(0) if name == "0" else here.child_by_field_name(name)
+        if step[0] == "@" or step[-1] == "+":
+            found += _attribute(here, step[1:]) if step[0] == "@" else _all(here, step[1:-1])
+            optional = True
+            continue
+        nearest = _step(here, step.rstrip("*?"))
         if step[-1] in "*?":
             while nearest is not None:
                 here = nearest
-                nearest = here.child_by_field_name(name) if step[-1] == "*" else None
+                nearest = _step(here, step[:-1]) if step[-1] == "*" else None
             continue
         if nearest is None:
             return []
         found.append(nearest)
-    return found or [here]
+    return found or ([] if optional else [here])
+
+
+def _step(node: Node, step: str) -> Node | None:
+    if step == "0":
+        return node.named_child(0)
+    if step[0] == ":":
+        return next(iter(_all(node, step[1:])), None)
+    return node.child_by_field_name(step)
+
+
+def _all(node: Node, kind: str) -> list[Node]:
+    return [child for child in node.named_children if child.type == kind]
+
+
+def _attribute(node: Node, name: str) -> list[Node]:
+    """The value of the pair or attribute of a name, among a node's children."""
+    for child in node.named_children:
+        parts = child.named_children
+        label = parts[0].text if len(parts) > 1 else None
+        if label and label.strip(b"\"'").decode("utf-8", "replace") == name:
+            return [parts[-1]]
+    return []
+
+
+def is_import(node: Node, source: bytes, rules: Imports) -> bool:
+    """Whether a node of an import's kind is one: it has what the language's data requires."""
+    if rules.require and node.child_by_field_name(rules.require) is None:
+        return False
+    if not rules.calls:
+        return True
+    word = WORD.match(source, node.start_byte)
+    return word is not None and word[0].decode("utf-8", "replace") in rules.calls

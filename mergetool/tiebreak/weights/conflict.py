@@ -24,6 +24,8 @@ TIED: Final = "tied"  # one side gave it values of its own, the other changed wh
 NO_BASE: Final = "no-base"  # there is no common version to tell who changed what
 UNRELATED: Final = "unrelated"  # the common version is of another model
 OF_ANOTHER_MODEL: Final = "the common version is of another model, so nobody's change is known"
+MOVED: Final = "moved"  # to another shard by one side, changed by the other
+UNITE: Final = 'tiebreak solve matches them by token if the recipe says vocabulary = "union"'
 METADATA: Final = "metadata"  # a text of the header, not a tensor
 MERGEABLE: Final = frozenset({BOTH})  # kinds that leave anything for a method to do
 
@@ -91,13 +93,22 @@ class Blend(NamedTuple):
         return () if ours is None else ours.info.shape
 
 
+class Stack(NamedTuple):
+    """A settled value: rows below each other, each piece copied or computed."""
+
+    name: str
+    dtype: str
+    shape: tuple[int, ...]
+    pieces: tuple[Copy | Blend, ...]
+
+
 class Removed(NamedTuple):
     """A settled value: the tensor is not in the result."""
 
     name: str
 
 
-Value = Copy | Blend | Removed
+Value = Copy | Blend | Stack | Removed
 
 
 class TensorConflict:

@@ -78,18 +78,22 @@ def write_checkpoint(
 
 
 def write_files(
-    files: Sequence[File], threads: int = 0, progress: Callable[[int], None] | None = None
+    files: Sequence[File],
+    threads: int = 0,
+    progress: Callable[[int], None] | None = None,
+    finished: Callable[[str], None] | None = None,
 ) -> None:
     """Write new files and sync them. 0 threads: one for each processor.
 
-    `progress` is called, in any thread but never in two, with the bytes of output that are done.
+    `progress` is called, in any thread but never in two, with the bytes of output that are done,
+    `finished` with the path of a file that is whole and synced.
     What was written before an error stays: whoever calls knows the folder that has to go.
     """
     laid_out = [lay_out((t.name, t.dtype, t.shape) for t in file.tensors) for file in files]
     headers = [write_header(i, f.metadata) for i, f in zip(laid_out, files, strict=True)]
     for file, infos in zip(files, laid_out, strict=True):
         _check_room(file, infos, sum(i[-1].end for i in laid_out if i))
-    with _Workers(threads or os.cpu_count() or 1, progress) as workers:
+    with _Workers(threads or os.cpu_count() or 1, progress, finished) as workers:
         for file, infos, header in zip(files, laid_out, headers, strict=True):
             workers.write(file, infos, header)
         workers.finish()
@@ -129,12 +133,17 @@ def _check_room(file: File, infos: Sequence[TensorInfo], needed: int) -> None:
 class _Workers:
     """A pool of threads, and what they have to finish."""
 
-    def __init__(self, threads: int, progress: Callable[[int], None] | None) -> None:
+    def __init__(
+        self,
+        threads: int,
+        progress: Callable[[int], None] | None,
+        finished: Callable[[str], None] | None = None,
+    ) -> None:
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="tiebreak")
         self._syncing = ThreadPoolExecutor(1, thread_name_prefix="tiebreak-sync")
         self._pending: list[Future[None]] = []
         self._descriptors: list[int] = []
-        self._progress = progress
+        self._progress, self._finished = progress, finished
         self._lock = threading.Lock()
         self._local = threading.local()
 
@@ -164,7 +173,8 @@ class _Workers:
         for task in tasks:
             if task.size >= LARGE:
                 self._begin_large(task)
-        self._pending.append(self._syncing.submit(_sync, descriptor, tuple(self._pending[begun:])))
+        writing = tuple(self._pending[begun:])
+        self._pending.append(self._syncing.submit(self._sync, file.path, descriptor, writing))
 
     def finish(self) -> None:
         """Wait for all; raise what the first that failed raised."""
@@ -216,6 +226,13 @@ class _Workers:
             room = self._local.room = memoryview(bytearray(size))
         return room[:size]
 
+    def _sync(self, path: str, descriptor: int, writing: Sequence[Future[None]]) -> None:
+        for future in writing:
+            future.result()
+        os.fsync(descriptor)
+        if self._finished is not None:
+            self._finished(path)
+
     def _done(self, size: int) -> None:
         if self._progress is not None:
             with self._lock:
@@ -247,9 +264,3 @@ def _write(descriptor: int, data: memoryview, position: int) -> None:
     while data:
         written = os.pwrite(descriptor, data, position)
         data, position = data[written:], position + written
-
-
-def _sync(descriptor: int, writing: Sequence[Future[None]]) -> None:
-    for future in writing:
-        future.result()
-    os.fsync(descriptor)

@@ -17,6 +17,7 @@ from tiebreak.recipe_errors import NAME
 from tiebreak.resolve import resolve
 from tiebreak.weights.checkpoint import open_checkpoint
 from tiebreak.weights.conflict import METADATA
+from tiebreak.weights.digests import digests_of
 from tiebreak.weights.errors import CheckpointError, shown
 from tiebreak.weights.fishers import unknown
 from tiebreak.weights.related import is_related
@@ -26,11 +27,12 @@ from tiebreak.weights.writing import checked, weighs, write
 from tiebreak.weights_recipe import SIDES, WeightsRecipe
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from tiebreak.conflict import Resolution
     from tiebreak.weights.checkpoint import Checkpoint
     from tiebreak.weights.conflict import Tensor, TensorConflict, Value
+    from tiebreak.weights.writing import Meter
     from tiebreak.weights_recipe import Method
 
 HEADER: Final = "__metadata__"
@@ -56,6 +58,11 @@ class Settings(NamedTuple):
     favor: str | None = None
     importances: Callable[[TensorConflict], tuple[Tensor, ...] | str] = unknown
 
+    @property
+    def trivial(self) -> str:
+        """What the policy says of what the trivial rule settles."""
+        return self.policy.action(_CERTAIN)
+
 
 class Verdict(NamedTuple):
     """What becomes of one tensor, or of one text of the header.
@@ -78,12 +85,16 @@ class Verdict(NamedTuple):
 
 
 class CheckpointMerge(NamedTuple):
-    """The outcome. `written` says that `output` holds the result, `unmerged` that people look."""
+    """The outcome. `written` says that `output` holds the result, `unmerged` that people look.
+
+    `digests` names what was written of the tensors that somebody changed: see `weights.digests`.
+    """
 
     verdicts: tuple[Verdict, ...]
     tensors: int  # of the result, or of ours
     written: bool
     unmerged: bool
+    digests: Mapping[str, str] = {}
 
     @property
     def conflicts(self) -> list[Verdict]:
@@ -91,32 +102,40 @@ class CheckpointMerge(NamedTuple):
         return [verdict for verdict in self.verdicts if verdict.open]
 
 
-def merge_checkpoints(path: str, files: Files, output: str, settings: Settings) -> CheckpointMerge:
+def merge_checkpoints(
+    path: str, files: Files, output: str | None, settings: Settings, meter: Meter | None = None
+) -> CheckpointMerge:
     """Merge three files of the checkpoint at `path`, and write `output` if nothing is left open.
 
-    Raises `CheckpointError`, which names the version, for one that is no whole checkpoint.
+    Without an `output` nothing is written, and the outcome says what would become of it. Raises
+    `CheckpointError`, which names the version, for one that is no whole checkpoint.
     """
     with ExitStack() as stack:
         first, second, *_ = [
-            *(stack.enter_context(_open("base", base)) for base in files.bases),
+            *(stack.enter_context(opened("base", base)) for base in files.bases),
             None,
             None,
         ]
-        ours = stack.enter_context(_open("ours", files.ours))
-        theirs = stack.enter_context(_open("theirs", files.theirs))
+        ours = stack.enter_context(opened("ours", files.ours))
+        theirs = stack.enter_context(opened("theirs", files.theirs))
         versions = Versions(path, first, ours, theirs, second)
         steps = plan(versions)
         texts = merge_metadata(versions, settings.favor or settings.recipe.metadata)
-        verdicts = _verdicts(versions, steps, texts, settings)
+        verdicts = judged(versions, steps, texts, settings)
         changed = tuple(v for v in verdicts if v.by != NOBODY)
         if any(verdict.open for verdict in changed):
             return CheckpointMerge(changed, len(versions.ours), written=False, unmerged=True)
-        count = write(output, [v.value for v in verdicts if v.value is not None], texts.values)
         unmerged = any(verdict.action != COMMIT for verdict in changed)
-        return CheckpointMerge(changed, count, written=True, unmerged=unmerged)
+        values = [v.value for v in verdicts if v.value is not None]
+        if output is None:
+            return CheckpointMerge(changed, len(values), written=False, unmerged=unmerged)
+        count = write(output, values, texts.values, meter)
+        digests = digests_of(output, [verdict.name for verdict in changed])
+        return CheckpointMerge(changed, count, written=True, unmerged=unmerged, digests=digests)
 
 
-def _open(side: str, file: str) -> Checkpoint:
+def opened(side: str, file: str) -> Checkpoint:
+    """Open a version. Raises `CheckpointError`, which names the side."""
     try:
         return open_checkpoint(file)
     except CheckpointError as error:  # the file is a copy of git's, whose name says nothing
@@ -125,25 +144,31 @@ def _open(side: str, file: str) -> Checkpoint:
         ) from error
 
 
-def _verdicts(
+def judged(
     versions: Versions, steps: Sequence[Step], texts: Texts, settings: Settings
 ) -> list[Verdict]:
+    """What becomes of every tensor, and of what both sides changed in the header."""
     related = is_related(versions, steps)
-    trivial = settings.policy.action(_CERTAIN)
+    trivial = settings.trivial
     found = []
     for step in steps:
         if step.conflict is None:
-            found.append(_settled(step, trivial))
+            found.append(settled(step, trivial))
             continue
         if not related:
             step.conflict.unrelate()
-        step.conflict.method = _known(settings.recipe.method(step.name))
-        found.append(_resolved(step.conflict, settings))
+        found.append(decided(step.conflict, settings))
     found.extend(
         Verdict(f"{HEADER}.{key}", "", LEAVE, None, why, METADATA)
         for key, why in texts.conflicts.items()
     )
     return found
+
+
+def decided(conflict: TensorConflict, settings: Settings) -> Verdict:
+    """What the recipe and the policy make of a tensor that the trivial rule leaves open."""
+    conflict.method = _known(settings.recipe.method(conflict.name))
+    return _resolved(conflict, settings)
 
 
 def _known(method: Method | None) -> Method | None:
@@ -156,7 +181,8 @@ def _known(method: Method | None) -> Method | None:
     return method
 
 
-def _settled(step: Step, action: str) -> Verdict:
+def settled(step: Step, action: str) -> Verdict:
+    """What becomes of a tensor that the trivial rule settles; `action` is the policy's for it."""
     if step.who == NOBODY:
         return Verdict(step.name, NOBODY, COMMIT, step.value, "")
     alone = "both made the same change" if step.who == "both" else f"only {step.who} changed it"

@@ -19,7 +19,7 @@ from tiebreak.weights.checkpoint import is_index, read_index
 from tiebreak.weights.dtypes import DTYPES
 from tiebreak.weights.engine import File, Output, write_checkpoint, write_files
 from tiebreak.weights.errors import CheckpointError, shown
-from tiebreak.weights.folders import beside, new_folder, write_index
+from tiebreak.weights.newfolder import beside, new_folder, write_index
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -107,7 +107,8 @@ def _convert_folder(file: str, output: str, progress: Progress | None) -> list[s
     weight_map: dict[str, str] = {}
     total = 0
     folder = os.path.dirname(file)
-    with new_folder(output, folder, [n for n in beside(folder) if not _is_index(n)]) as new:
+    texts = {name: text for name, text in beside(folder).items() if not _is_index(name)}
+    with new_folder(output, texts) as new:
         for shard in sources(file):
             name = _renamed(shard)
             found = load(shard)

@@ -8,11 +8,11 @@ is seen, and a few statistics, so that one sees what kind of change it is.
 from __future__ import annotations
 
 import math
-from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 
+from tiebreak.weights.digests import digest
 from tiebreak.weights.dtypes import DTYPES, decode
 from tiebreak.weights.errors import shown
 
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from tiebreak.weights.checkpoint import Checkpoint
 
 _BLOCK: Final = 1 << 16  # elements
-_DIGEST: Final = 8  # bytes; enough to see a change, and short enough to read
 
 
 class Summary(NamedTuple):
@@ -38,10 +37,10 @@ class Summary(NamedTuple):
 
 def summarise(raw: memoryview | bytes, dtype: str) -> Summary:
     """Read a tensor once."""
-    digest = blake2b(raw, digest_size=_DIGEST).hexdigest()
+    named = digest(raw)
     kind = DTYPES[dtype]
     if kind.packed or not len(raw):
-        return Summary(digest)
+        return Summary(named)
     squares = total = 0.0
     low, high, count, seen = math.inf, -math.inf, 0, 0
     for values in _blocks(raw, dtype):
@@ -52,8 +51,8 @@ def summarise(raw: memoryview | bytes, dtype: str) -> Summary:
             total += float(finite.sum())
             low, high = min(low, float(finite.min())), max(high, float(finite.max()))
     if not count:
-        return Summary(digest, seen)
-    return Summary(digest, seen - count, math.sqrt(squares), total / count, low, high)
+        return Summary(named, seen)
+    return Summary(named, seen - count, math.sqrt(squares), total / count, low, high)
 
 
 def summary_lines(checkpoint: Checkpoint) -> Iterator[str]:
@@ -70,13 +69,13 @@ def summary_lines(checkpoint: Checkpoint) -> Iterator[str]:
 def statistics(summary: Summary) -> str:
     """The statistics in words, rounded to what is worth reading."""
     words = [f"{summary.nonfinite} not finite"] if summary.nonfinite else []
-    named: list[tuple[str, Any]] = [
+    measured: list[tuple[str, Any]] = [
         ("norm", summary.norm),
         ("mean", summary.mean),
         ("min", summary.low),
         ("max", summary.high),
     ]
-    words += [f"{name} {value:.4g}" for name, value in named if value is not None]
+    words += [f"{name} {value:.4g}" for name, value in measured if value is not None]
     return ", ".join(words) or "no statistics"
 
 

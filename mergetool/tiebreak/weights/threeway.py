@@ -96,7 +96,7 @@ def in_order(ours: Sequence[str], theirs: Sequence[str]) -> list[str]:
 
 
 def _step(versions: Versions, name: str, *, related: bool) -> Step:
-    base, ours, theirs = (_tensor(v, name) for v in versions[1:4])
+    base, ours, theirs = (tensor_of(v, name) for v in versions[1:4])
     if ours is None and theirs is None:
         return Step(name, BOTH, Removed(name), None)
     odd = _split(versions, name) or _tied(versions, name)
@@ -116,7 +116,7 @@ def _step(versions: Versions, name: str, *, related: bool) -> Step:
 def _split(versions: Versions, name: str) -> tuple[str, str] | None:
     """Whether two merge bases differ in a tensor."""
     second = versions.second
-    if second is None or _unchanged(_tensor(versions.base, name), _tensor(second, name)):
+    if second is None or _unchanged(tensor_of(versions.base, name), tensor_of(second, name)):
         return None
     return kinds.NO_BASE, "the merge bases differ in it, so nobody's change is known"
 
@@ -133,12 +133,13 @@ def _tied(versions: Versions, name: str) -> tuple[str, str] | None:
         kept = (sides[tied].metadata or {}).get(name, "")
         if name in sides[tied] or kept not in sides[tied]:
             continue
-        if not _unchanged(_tensor(versions.base, kept), _tensor(sides[tied], kept)):
+        if not _unchanged(tensor_of(versions.base, kept), tensor_of(sides[tied], kept)):
             return kinds.TIED, f"{untied} untied it from {kept}, which {tied} changed"
     return None
 
 
-def _tensor(checkpoint: Checkpoint | None, name: str) -> Tensor | None:
+def tensor_of(checkpoint: Checkpoint | None, name: str) -> Tensor | None:
+    """The tensor of that name, None where a version has none."""
     return Tensor(checkpoint, name) if checkpoint is not None and name in checkpoint else None
 
 
@@ -184,12 +185,14 @@ def _form(name: str, base: Tensor | None, ours: Tensor, theirs: Tensor) -> tuple
     shapes = {tensor.info.shape for tensor in (base, ours, theirs) if tensor is not None}
     if len(shapes) == 1:
         return kinds.DTYPE, f"the types differ: {seen}"
-    if name.endswith(_TOKEN_TABLES) and len({shape[1:] for shape in shapes}) == 1:
-        return (
-            kinds.VOCABULARY,
-            f"rows of the vocabulary differ, merge the tokenizers first: {seen}",
-        )
+    if is_token_table(name) and len({shape[1:] for shape in shapes}) == 1:
+        return kinds.VOCABULARY, f"rows of the vocabulary differ: {seen}; {kinds.UNITE}"
     return kinds.SHAPE, f"the shapes differ: {seen}"
+
+
+def is_token_table(name: str) -> bool:
+    """Whether a tensor of this name has one row for each token."""
+    return name.endswith(_TOKEN_TABLES)
 
 
 def _related(versions: Versions) -> bool:
@@ -197,7 +200,7 @@ def _related(versions: Versions) -> bool:
     base = versions.base
     assert base is not None  # noqa: S101  (asked for by `plan` only then)
     for side in (versions.ours, versions.theirs):
-        forms = [_tensor(base, name) for name in side.names]
+        forms = [tensor_of(base, name) for name in side.names]
         known = sum(
             tensor is not None and tensor.form == Tensor(side, name).form
             for name, tensor in zip(side.names, forms, strict=True)

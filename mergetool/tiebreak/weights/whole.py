@@ -9,22 +9,29 @@ from __future__ import annotations
 
 import os
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from tiebreak.errors import InputError
+from tiebreak.weights.conflict import Tensor
 from tiebreak.weights.dtypes import DTYPES
 from tiebreak.weights.engine import File, Output, pooled, write_checkpoint, write_files
 from tiebreak.weights.errors import shown
-from tiebreak.weights.folders import beside, new_folder
 from tiebreak.weights.importance import check_belongs
 from tiebreak.weights.kernels import Side
 from tiebreak.weights.methods import Terms
+from tiebreak.weights.newfolder import beside, finish, new_folder
+from tiebreak.weights.partial import PLAN, partial_folder
+from tiebreak.weights.threeway import is_token_table
+from tiebreak.weights.vocabulary.tables import Rows
+from tiebreak.weights.writing import size
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
-    from tiebreak.weights.checkpoint import Checkpoint, Shard
+    from tiebreak.weights.checkpoint import Checkpoint
     from tiebreak.weights.methods import Method, Parameters
+    from tiebreak.weights.vocabulary.models import Tables
+    from tiebreak.weights.writing import Meter
 
 
 class Models(NamedTuple):
@@ -36,38 +43,103 @@ class Models(NamedTuple):
 
 
 def merge_models(
-    models: Models, method: Method, parameters: Parameters, threads: int = 0
+    models: Models,
+    method: Method,
+    parameters: Parameters,
+    threads: int = 0,
+    tables: Tables | None = None,
 ) -> list[list[Output]]:
-    """The tensors to write, for each shard of the first model. Nothing is computed yet."""
+    """The tensors to write, for each shard of the first model. Nothing is computed yet.
+
+    With `tables` those with a row for each token are put together by token.
+    """
     first = models.sides[0]
-    _check_same(first, [models.base, *models.sides] if method.needs_base else models.sides)
+    by_token = tables.names if tables is not None else frozenset()
+    inputs = [models.base, *models.sides] if method.needs_base else models.sides
+    _check_same(first, inputs, by_token)
     names = [name for name in first.names if DTYPES[first.info(name).dtype].is_float]
+    rows = dict.fromkeys(by_token, tables.union.first if tables is not None else 0)
     with pooled(threads) as each:
         for side, importance in zip(models.sides, models.importances, strict=False):
             check_belongs(importance, side, names, each)
-        terms = {name: _terms(name, models, based=method.needs_base) for name in names}
+        terms = {
+            name: _terms(name, models, rows.get(name, 0), based=method.needs_base) for name in names
+        }
         if method.survey is not None:
             parameters = method.survey(list(terms.values()), parameters, each)
-    return [
-        [_output(first, tensor.name, method, terms, parameters) for tensor in shard.header.tensors]
-        for shard in first.layout
-    ]
+
+    def output(name: str) -> Output:
+        merged = _output(first, name, method, terms, parameters)
+        if tables is None or name not in by_token:
+            return merged
+        return tables.output(merged, [Tensor(side, name) for side in models.sides])
+
+    return [[output(tensor.name) for tensor in s.header.tensors] for s in first.layout]
+
+
+class How(NamedTuple):
+    """How to write. With a `plan`, a digest, what is finished stays, and is not written again.
+
+    `meter` is called with the bytes to write, and what it gives with those that are written.
+    """
+
+    threads: int = 0
+    meter: Meter | None = None
+    plan: str = ""
+    texts: Mapping[str, bytes] = {}  # files of the folder that are not copies of the first model's
+
+
+_PLAINLY: Final = How()
 
 
 def write_models(
-    path: str,
-    first: Checkpoint,
-    outputs: Sequence[Sequence[Output]],
-    threads: int = 0,
-    progress: Callable[[int], None] | None = None,
+    path: str, first: Checkpoint, outputs: Sequence[Sequence[Output]], how: How = _PLAINLY
 ) -> None:
     """Write what `merge_models` gave, as a folder if the first model is one. Replaces nothing."""
     if os.path.lexists(path) and not (os.path.isdir(path) and not os.listdir(path)):
         raise InputError(f"{shown(path, 400)}: there is something already; name a new place")
     if is_folder(first):
-        _write_folder(path, first.layout, outputs, threads, progress)
-    else:
-        write_checkpoint(path, outputs[0], first.layout[0].header.metadata, threads, progress)
+        shards = [
+            File(os.path.basename(shard.path), tensors, shard.header.metadata)
+            for shard, tensors in zip(first.layout, outputs, strict=True)
+        ]
+        texts = beside(os.path.dirname(first.layout[0].path)) | dict(how.texts)
+        _write_folder(path.rstrip(os.sep) or path, shards, texts, how)
+        return
+    progress = how.meter(sum(map(size, outputs[0]))) if how.meter else None
+    metadata = first.layout[0].header.metadata
+    write_checkpoint(path, outputs[0], metadata, how.threads, progress)
+
+
+def _write_folder(
+    path: str, shards: Sequence[File], texts: Mapping[str, str | bytes], how: How
+) -> None:
+    """A new folder with shards, by name, and other files: copies of a file, or a content."""
+    if not how.plan:
+        with new_folder(path, texts) as folder:
+            _write([s._replace(path=os.path.join(folder, s.path)) for s in shards], how)
+        return
+    with partial_folder(path, how.plan) as partial:
+        left = [shard for shard in shards if not partial.has(shard.path, shard.tensors)]
+        parts = [shard._replace(path=partial.part(shard.path)) for shard in left]
+        _write(parts, how, partial.finish)
+        finish(partial.folder, texts, path)
+        os.unlink(os.path.join(path, PLAN))  # last: what has lost its plan cannot be gone on with
+
+
+def _write(files: Sequence[File], how: How, finished: Callable[[str], None] | None = None) -> None:
+    total = sum(size(output) for file in files for output in file.tensors)
+    write_files(files, how.threads, how.meter(total) if how.meter else None, finished)
+
+
+def index_text(first: Checkpoint, outputs: Sequence[Sequence[Output]]) -> dict[str, bytes]:
+    """The first model's index with the total of what is written; nothing without one."""
+    from tiebreak.weights.vocabulary.models import with_total
+
+    if first.index is None:
+        return {}
+    with open(first.index.path, "rb") as file:
+        return {os.path.basename(first.index.path): with_total(file.read(), outputs)}
 
 
 def is_folder(first: Checkpoint) -> bool:
@@ -75,23 +147,7 @@ def is_folder(first: Checkpoint) -> bool:
     return first.index is not None or os.path.isdir(first.path)
 
 
-def _write_folder(
-    path: str,
-    layout: Sequence[Shard],
-    outputs: Sequence[Sequence[Output]],
-    threads: int,
-    progress: Callable[[int], None] | None,
-) -> None:
-    source = os.path.dirname(layout[0].path)
-    with new_folder(path, source, beside(source)) as folder:
-        files = [
-            File(os.path.join(folder, os.path.basename(shard.path)), own, shard.header.metadata)
-            for own, shard in zip(outputs, layout, strict=True)
-        ]
-        write_files(files, threads, progress)
-
-
-def _check_same(first: Checkpoint, inputs: Sequence[Checkpoint]) -> None:
+def _check_same(first: Checkpoint, inputs: Sequence[Checkpoint], by_token: Collection[str]) -> None:
     """Everything that can be refused is refused by the headers, before a byte is written."""
     for other in inputs:
         for one, two in ((first, other), (other, first)):
@@ -100,30 +156,36 @@ def _check_same(first: Checkpoint, inputs: Sequence[Checkpoint]) -> None:
                     has = f"tensor {shown(name)!r}, which {shown(one.path)} has"
                     raise InputError(f"{shown(two.path)}: lacks {has}")
         for name in first.names:
-            _check_alike(first, other, name)
+            if name not in by_token:
+                _check_alike(first, other, name)
 
 
 def _check_alike(first: Checkpoint, other: Checkpoint, name: str) -> None:
     one, two = first.info(name), other.info(name)
     alike = one.dtype == two.dtype or (DTYPES[one.dtype].is_float and DTYPES[two.dtype].is_float)
     if one.shape != two.shape or not alike:
+        rows = "; --vocabulary union matches rows by token" if is_token_table(name) else ""
         raise InputError(
             f"{shown(other.path)}: tensor {shown(name)!r} is {two.dtype} {list(two.shape)}, "
-            f"in {shown(first.path)} it is {one.dtype} {list(one.shape)}"
+            f"in {shown(first.path)} it is {one.dtype} {list(one.shape)}{rows}"
         )
 
 
-def _terms(name: str, models: Models, *, based: bool) -> Terms:
+def _terms(name: str, models: Models, rows: int = 0, *, based: bool) -> Terms:
+    """What a method computes a tensor from; with `rows` only so many of them, from the first on."""
     info = models.sides[0].info(name)
-    base = _side(models.base, name) if based else None
+    shape = (rows, *info.shape[1:]) if rows else info.shape
+    base = _side(models.base, name, rows) if based else None
     sides, importances = (
-        tuple(_side(one, name) for one in many) for many in (models.sides, models.importances)
+        tuple(_side(one, name, rows) for one in many) for many in (models.sides, models.importances)
     )
-    return Terms(name, info.shape, info.dtype, base, sides, importances)
+    return Terms(name, shape, info.dtype, base, sides, importances)
 
 
-def _side(model: Checkpoint, name: str) -> Side:
-    return Side(model.raw(name), model.info(name).dtype)
+def _side(model: Checkpoint, name: str, rows: int = 0) -> Side:
+    if not rows:
+        return Side(model.raw(name), model.info(name).dtype)
+    return Side(Rows(model, name, 0, rows).raw(), model.info(name).dtype)
 
 
 def _output(
@@ -136,4 +198,5 @@ def _output(
     info = first.info(name)
     if name not in terms:
         return Output(name, info.dtype, info.shape, first.raw(name))
-    return Output(name, info.dtype, info.shape, partial(method.prepare, terms[name], parameters))
+    shape = terms[name].shape
+    return Output(name, info.dtype, shape, partial(method.prepare, terms[name], parameters))

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-import sys
-import time
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING
 
 import click
 
+from tiebreak.cli.meter import Meter
 from tiebreak.errors import UsageError
 
 if TYPE_CHECKING:
@@ -17,10 +16,7 @@ if TYPE_CHECKING:
 
     from tiebreak.weights.checkpoint import Checkpoint
     from tiebreak.weights.methods.method import Method, Parameter
-
-GB: Final = 1e9
-BAR: Final = 0.1  # seconds between two updates of a line that is drawn again
-LINES: Final = 10.0  # seconds between two lines
+    from tiebreak.weights.vocabulary.models import Tables
 
 
 def _list(ctx: click.Context, _parameter: click.Parameter, wanted: bool) -> None:  # noqa: FBT001  (click's callback)
@@ -43,6 +39,11 @@ def _list(ctx: click.Context, _parameter: click.Parameter, wanted: bool) -> None
 @click.option("--threads", type=click.IntRange(min=1), metavar="N", help="Default: all processors.")
 @click.option("--device", default="cpu", metavar="NAME", help="Compute on cuda. Default: cpu.")
 @click.option(
+    "--vocabulary", type=click.Choice(["same", "union", "ignore"]), default="same",
+    help="Tokens that models added: refuse a clash, match rows by token, or do not look.",
+)  # fmt: skip
+@click.option("--resume", is_flag=True, help="Keep shards that are whole, and go on from them.")
+@click.option(
     "--methods", is_flag=True, is_eager=True, expose_value=False, callback=_list,
     help="List the methods and their parameters, and exit.",
 )  # fmt: skip
@@ -57,33 +58,90 @@ def command(  # noqa: PLR0913, PLR0917  (one for each option)
     others: tuple[str, ...],
     threads: int | None,
     device: str,
+    resume: bool,  # noqa: FBT001  (click's)
+    vocabulary: str,
 ) -> None:
     """Merge the MODELs, whose common origin is BASE, into OUT.
 
     Files, folders, or REV:PATH. The first MODEL gives the shards, the order of the tensors, the
     metadata and the configuration files. The same inputs give the same bytes for any number of
-    threads.
+    threads. An interrupted merge leaves nothing, or with --resume the shards that are whole: the
+    same command goes on from them.
     """
-    from tiebreak.cli.weights.sources import opened, opened_fisher
+    from tiebreak.cli.weights.sources import fisher_of, opened, opened_fisher
     from tiebreak.weights.kernels import computing_on
     from tiebreak.weights.methods import check, method_named
-    from tiebreak.weights.whole import Models, merge_models, write_models
+    from tiebreak.weights.whole import How, Models, index_text, merge_models, write_models
 
     chosen = method_named(method)
     given = _given(chosen, weight, density, scale, others)
     parameters = check(chosen, given, len(models))
     with computing_on(device), ExitStack() as stack:
         origin, *sides = (stack.enter_context(opened(name)) for name in (base, *models))
-        importances = [
-            stack.enter_context(opened_fisher(name, side))
+        fishers = [
+            fisher_of(name, side)
             for name, side in zip(models, sides, strict=True)
             if chosen.needs_importance
         ]
-        planned = merge_models(Models(origin, sides, importances), chosen, parameters, threads or 0)
-        meter = Meter(_size(sides[0]))
-        write_models(output, sides[0], planned, threads or 0, meter)
+        together = Models(
+            origin, sides, [stack.enter_context(opened_fisher(name)) for name in fishers]
+        )
+        tables = _tables(vocabulary, origin, sides)
+        planned = merge_models(together, chosen, parameters, threads or 0, tables)
+        meter = _Meter()
+        inputs = (base, *models, *fishers)
+        plan = _plan(chosen.name, vocabulary, parameters, inputs) if resume else ""
+        texts = tables.texts | index_text(sides[0], planned) if tables is not None else {}
+        write_models(output, sides[0], planned, How(threads or 0, meter, plan, texts))
         planned.clear()
         meter.end(f"{output}: {len(sides[0])} tensors")
+
+
+def _tables(vocabulary: str, origin: Checkpoint, sides: Sequence[Checkpoint]) -> Tables | None:
+    """The tables with a row for each token, where they are put together by token."""
+    paths = [checkpoint.path for checkpoint in (origin, *sides)]
+    folders = all(os.path.isdir(path) for path in paths)
+    if vocabulary == "union" and not folders:
+        raise UsageError("--vocabulary union needs the tokenizers: name folders, not files")
+    if vocabulary == "ignore" or not folders:
+        return None
+    from tiebreak.weights.vocabulary.models import check_vocabularies, tables_of
+
+    if vocabulary == "union":
+        return tables_of(paths, origin, sides)
+    check_vocabularies(paths)
+    return None
+
+
+class _Meter:
+    """A `Meter` that begins when it is known how much there is to write."""
+
+    def __init__(self) -> None:
+        self._meter = Meter(0)
+
+    def __call__(self, total: int) -> Meter:
+        self._meter = Meter(total)
+        return self._meter
+
+    def end(self, what: str) -> None:
+        """All is done."""
+        self._meter.end(what)
+
+
+def _plan(
+    method: str, vocabulary: str, parameters: Mapping[str, object], inputs: Sequence[str]
+) -> str:
+    """A digest of everything that the result follows from."""
+    import json
+    from hashlib import blake2b
+
+    from tiebreak.cli.dispatch import version
+    from tiebreak.cli.weights.sources import identity
+
+    named = sorted(parameters.items())
+    everything = [version(), method, vocabulary, named, [identity(name) for name in inputs]]
+    text = json.dumps(everything, default=str)
+    return blake2b(text.encode("utf-8", "surrogateescape"), digest_size=20).hexdigest()
 
 
 def _given(
@@ -132,58 +190,3 @@ def _plain(value: object) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     return f"{value:g}" if isinstance(value, float) else f'"{value}"'
-
-
-def _size(checkpoint: Checkpoint) -> int:
-    return sum(checkpoint.info(name).nbytes for name in checkpoint.names)
-
-
-class _Style(NamedTuple):
-    """How progress is shown: what a line begins and ends with, and how often there is one."""
-
-    begin: str
-    end: str
-    every: float
-
-
-class Meter:
-    """Progress on standard error: one line drawn again on a terminal, else a line now and then."""
-
-    __slots__ = ("_begun", "_done", "_shown", "_style", "_total")
-
-    def __init__(self, total: int) -> None:
-        """Of so many bytes."""
-        terminal = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
-        self._style = _Style("\r\x1b[K", "", BAR) if terminal else _Style("", "\n", LINES)
-        self._total, self._done = total, 0
-        self._begun = self._shown = time.monotonic()
-
-    def __call__(self, size: int) -> None:
-        """So many bytes more are written."""
-        self._done += size
-        now = time.monotonic()
-        if now - self._shown >= self._style.every:
-            self._shown = now
-            self._say(progress_line(self._done, self._total, now - self._begun))
-
-    def end(self, what: str) -> None:
-        """All is done."""
-        seconds = time.monotonic() - self._begun
-        rate = self._done / GB / seconds if seconds else 0.0
-        self._say(f"{what}, {self._done / GB:.2f} GB in {seconds:.1f} s ({rate:.2f} GB/s)")
-        sys.stderr.write("" if self._style.end else "\n")
-
-    def _say(self, text: str) -> None:
-        sys.stderr.write(f"{self._style.begin}{text}{self._style.end}")
-        sys.stderr.flush()
-
-
-def progress_line(done: int, total: int, seconds: float) -> str:
-    """How far it is, how fast it goes, and how long it takes yet."""
-    rate = done / seconds if seconds else 0.0
-    left = (total - done) / rate if rate else 0.0
-    share = 100 * done // total if total else 100
-    return (
-        f"{share:3d} %  {done / GB:.2f} of {total / GB:.2f} GB  {rate / GB:.2f} GB/s  "
-        f"{left:.0f} s left"
-    )

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Final
 
+from tiebreak.cli.scratch import scratch
+from tiebreak.cli.weights.contents import lfs_store
 from tiebreak.errors import InputError
 from tiebreak.git.blobs import Blob, blob, save, tree
 from tiebreak.git.command import git
@@ -20,7 +21,7 @@ from tiebreak.weights.checkpoint import (
 )
 from tiebreak.weights.errors import CheckpointError, shown
 from tiebreak.weights.importance import MAKE, beside
-from tiebreak.weights.lfs import LONGEST_POINTER, Store, parse_pointer
+from tiebreak.weights.lfs import LONGEST_POINTER, parse_pointer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,16 +39,20 @@ def opened(argument: str) -> Iterator[Checkpoint]:
         yield checkpoint
 
 
+def fisher_of(argument: str, model: Checkpoint) -> str:
+    """The name of the Fisher file beside the checkpoint that an argument names."""
+    if not os.path.isdir(model.path):
+        return beside(argument)
+    folder = argument if argument.endswith(("/", ":")) else f"{argument}/"
+    return folder + beside(os.path.basename(find_checkpoint(model.path)))
+
+
 @contextmanager
-def opened_fisher(argument: str, model: Checkpoint) -> Iterator[Checkpoint]:
-    """The Fisher file beside the checkpoint that an argument names."""
-    named = beside(argument)
-    if os.path.isdir(model.path):
-        folder = argument if argument.endswith(("/", ":")) else f"{argument}/"
-        named = folder + beside(os.path.basename(find_checkpoint(model.path)))
+def opened_fisher(argument: str) -> Iterator[Checkpoint]:
+    """The Fisher file of that name."""
     with ExitStack() as stack:
         try:
-            fisher = stack.enter_context(opened(named))
+            fisher = stack.enter_context(opened(argument))
         except CheckpointError:
             raise
         except InputError as error:
@@ -70,6 +75,31 @@ def local(argument: str) -> Iterator[str]:
     else:
         msg = f"{shown(argument)}: there is no such file or folder; a commit's is REV:PATH"
         raise InputError(msg)
+
+
+def identity(argument: str) -> list[str]:
+    """What tells apart whether an argument names the same content as before.
+
+    Of a commit the object's name; of files where they are, how long, and when they were changed.
+    """
+    if not os.path.exists(argument):
+        revision, _, path = argument.partition(":")
+        folder = argument if blob(argument) is None else f"{revision}:{os.path.dirname(path)}"
+        asked = ("rev-parse", "--verify", "--end-of-options")
+        return [argument, *(git(*asked, name).line for name in (argument, folder))]
+    files = [argument]
+    if os.path.isdir(argument):
+        files = [os.path.join(argument, name) for name in sorted(os.listdir(argument))]
+    elif is_index(_head(argument)):
+        shards = sorted(set(read_index(argument).weight_map.values()))
+        files += [os.path.join(os.path.dirname(argument), name) for name in shards]
+    found = [(os.path.realpath(file), os.stat(file)) for file in files if os.path.isfile(file)]
+    return [f"{path} {about.st_size} {about.st_mtime_ns}" for path, about in found]
+
+
+def _head(path: str) -> bytes:
+    with open(path, "rb") as file:
+        return file.read(64)
 
 
 @contextmanager
@@ -131,7 +161,7 @@ def _temporary(argument: str, file: str = "") -> Iterator[str]:
     Errors speak of the argument, not of it.
     """
     repository = find_repository(argument if os.path.isdir(argument) else None)
-    with tempfile.TemporaryDirectory(prefix="tiebreak-", dir=repository.git_dir) as folder:
+    with scratch(repository.git_dir) as folder:
         try:
             yield folder
         except CheckpointError as error:
@@ -152,9 +182,7 @@ def _pointer(path: str) -> Pointer | None:
 def _object(path: str, pointer: Pointer) -> str:
     """The LFS object, in the store of the repository around the file."""
     around = os.path.dirname(path) or None
-    setting = ("config", "--type=path", "--get", "lfs.storage")
-    storage = git(*setting, cwd=around, accept=(0, 1)).line
-    found = Store(find_repository(around).common_dir, storage).find(pointer)
+    found = lfs_store(find_repository(around)).find(pointer)
     if found is None:
         oid = f"{pointer.oid[:12]}, {pointer.size} bytes"
         raise InputError(f"{shown(path)}: its LFS object ({oid}) is not here; run: git lfs fetch")

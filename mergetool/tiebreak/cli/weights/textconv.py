@@ -1,9 +1,4 @@
-"""``tiebreak weights textconv``: a checkpoint as text, for `git diff`.
-
-git config diff.tiebreak-weights.textconv "tiebreak weights textconv"
-git config diff.tiebreak-weights.cachetextconv true
-echo '*.safetensors diff=tiebreak-weights' >> .gitattributes
-"""
+"""``tiebreak weights textconv``: a checkpoint as text, for `git diff` (`tiebreak install`)."""
 
 from __future__ import annotations
 

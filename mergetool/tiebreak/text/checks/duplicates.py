@@ -14,7 +14,7 @@ from tiebreak.text.checks.placing import place
 from tiebreak.text.document import OURS, THEIRS
 from tiebreak.text.lists import find_list, items_of
 from tiebreak.text.parse import grammar_for
-from tiebreak.text.structure import follow, words
+from tiebreak.text.structure import follow, is_import, words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -40,6 +40,13 @@ class Claim(NamedTuple):
     end: int
 
 
+class Twice(NamedTuple):
+    """Something that the file claims more often than either side."""
+
+    reason: str
+    claims: tuple[Claim, ...]
+
+
 def check(hunk: Hunk, candidate: Candidate[bytes]) -> str | None:
     """The first thing that is there twice, with either side elsewhere in the file."""
     reason = _twice(hunk, candidate.value, OURS)
@@ -52,11 +59,17 @@ def whole(document: Document) -> str | None:
     return reasons[0] if all(reasons) else None
 
 
+def repeated(document: Document, source: bytes) -> list[Twice]:
+    """Everything that a version of the file says more often than either side does."""
+    return [
+        Twice(_told(label, len(group)), tuple(group))
+        for (_, label), group in _by_identity(document, source).items()
+        if len(group) > 1 and len(group) > _most(document, label)
+    ]
+
+
 def _twice_in(document: Document, source: bytes) -> str | None:
-    for (_, label), group in _by_identity(document, source).items():
-        if len(group) > 1 and len(group) > _most(document, label):
-            return _told(label, len(group))
-    return None
+    return next((twice.reason for twice in repeated(document, source)), None)
 
 
 def _told(label: Label, number: int) -> str:
@@ -83,7 +96,8 @@ def _twice(hunk: Hunk, value: bytes, fill: str) -> str | None:
         others = around.get((scope, label), ())
         number = count + sum(c.end <= placed.start or c.start >= end for c in others)
         if number > 1 and number > _most(document, label):
-            return _told(label, number)
+            # What is around the hunk was read with a side in it, which may nest otherwise.
+            return _twice_in(document, placed.source)
     return None
 
 
@@ -124,7 +138,7 @@ def _claims(
         for node in nodes.get(kind, ()):
             yield from _imports(language, source, node)
     for keyed in language.keyed:
-        if keyed.separator or not keyed.members:
+        if not keyed.ordered and (keyed.separator or not keyed.members):
             for kind in keyed.entries:
                 yield from _keys(keyed, source, nodes.get(kind, ()))
     for number, definition in enumerate(language.definitions):
@@ -161,7 +175,7 @@ def _imports(language: Language, source: bytes, node: Node) -> Iterator[Claim]:
     """The names of an import, or the import as a whole."""
     rules = language.imports
     scope = _scope(language, node)
-    if scope is None or (rules.require and node.child_by_field_name(rules.require) is None):
+    if scope is None or not is_import(node, source, rules):
         return
     found = find_list(node, language.commutative)
     items = list(items_of(*found)) if found else []
@@ -210,8 +224,7 @@ def _signature(rule: Definition, source: bytes, node: Node) -> bytes:
     """What tells two definitions of one name apart."""
     parts = [b""]
     for field in rule.signature:
-        found = node.child_by_field_name(field)
-        parts.append(words(source[found.start_byte : found.end_byte]) if found else b"")
+        parts += [words(source[n.start_byte : n.end_byte]) for n in follow(node, [f"{field}"])]
     if rule.head:
         name = follow(node, rule.name)[0]
         parts.append(words(source[node.start_byte : name.start_byte]))

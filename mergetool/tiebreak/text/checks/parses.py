@@ -27,7 +27,7 @@ def check(hunk: Hunk, candidate: Candidate[bytes]) -> str | None:
         return None
     if exhausted(hunk.document):
         return "too large a file, with too many conflicts, to check this one too"
-    return _compared([_errors(hunk, candidate.value, s, allowed) for s in (OURS, THEIRS)], allowed)
+    return errors_with(hunk, candidate.value)
 
 
 def whole(document: Document) -> str | None:
@@ -37,6 +37,21 @@ def whole(document: Document) -> str | None:
         return None
     trees = [parse(document.language, document.assemble(side)) for side in (OURS, THEIRS)]
     return _compared([error_count(tree) for tree in trees if tree is not None], allowed)
+
+
+def broken(document: Document, text: bytes) -> str | None:
+    """What is wrong with a version of the whole file."""
+    allowed = _allowed(document)
+    tree = document.tree(text)
+    return None if allowed is None or tree is None else _compared([error_count(tree)], allowed)
+
+
+def errors_with(hunk: Hunk, value: bytes) -> str | None:
+    """What `check` says of a text, whoever proposed it."""
+    allowed = _allowed(hunk.document)
+    if allowed is None:
+        return None
+    return _compared([_errors(hunk, value, s, allowed) for s in (OURS, THEIRS)], allowed)
 
 
 def _compared(errors: Sequence[int], allowed: int) -> str | None:

@@ -16,8 +16,10 @@ from tiebreak.text.generators import (
     keyed,
     sets,
     sides,
+    structure,
     subsumed,
     tokens,
+    versions,
     whitespace,
 )
 
@@ -30,7 +32,9 @@ GENERATORS: Final = (
     ("subsumed", subsumed.generate),
     ("adjacent", adjacent.generate),
     ("tokens", tokens.generate),
+    ("versions", versions.generate),
     ("adjacent-others", adjacent.generate_others),
+    ("structure", structure.generate),
     ("sides", sides.generate),
     ("combos", combos.generate),
 )

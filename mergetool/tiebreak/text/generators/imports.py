@@ -25,6 +25,7 @@ from tiebreak.text.structure import (
     Chunked,
     Grammar,
     chunks,
+    is_import,
     piece_of,
     put_together,
     remarks,
@@ -119,7 +120,7 @@ class _Imports:
 
     def key(self, node: Node, source: bytes) -> bytes | None:
         """A statement's identity: its text without the names of its list."""
-        if self.rules.require and node.child_by_field_name(self.rules.require) is None:
+        if not is_import(node, source, self.rules):
             return None
         text = _normal(source[node.start_byte : node.end_byte])
         found = find_list(node, self.language.commutative)

@@ -61,6 +61,8 @@ def generate(hunk: Hunk) -> Iterator[Candidate[bytes]]:
     if len(pieces) < len(SIDES):
         return
     for rule in language.keyed:
+        if rule.ordered:
+            continue
         found = _Mapping(language, rule, pieces)
         merged = found.merged()
         if merged is None:
@@ -169,7 +171,9 @@ class _Mapping:
         pairs = zip(self.sides, self.pieces, strict=True)
         places = {self._place(s.parent, p) for s, p in pairs if s.parent}
         kinds = {side.parent.type for side in self.sides if side.parent}
-        return len(places) == 1 and kinds <= set(self.rule.parents)
+        within = {s.parent.parent.type for s in self.sides if s.parent and s.parent.parent}
+        fits = not self.rule.within or within <= set(self.rule.within)
+        return len(places) == 1 and kinds <= set(self.rule.parents) and fits
 
     def _place(self, parent: Node, piece: Piece) -> tuple[object, ...]:
         """Which mapping of the file it is: the keys that lead there, and the kinds of the nodes."""

@@ -72,6 +72,9 @@ def _by_line(
     terms = Merge.three_way(*(side.chunks for side in sides))
     merged = merge(terms, order=Order(SORT_KEYS, *surroundings(sides, pieces, rule.items)))
     last = {side.chunks[-1].separated for side in sides if side.chunks}
+    keys = [{chunk.key for chunk in side.chunks} for side in sides]
+    if merged is not None and merged.added_by_both and keys[0] - keys[1] - keys[2]:
+        return None  # both put something in the place of the same item
     if merged is None or not merged.chunks or (len(last) > 1 and not rule.trailing):
         return None
     lines = separated(merged.chunks, rule.separator.encode(), last=any(last))

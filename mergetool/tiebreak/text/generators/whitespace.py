@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Final
 from tiebreak.conflict import Candidate
 from tiebreak.record import NamedTuple
 from tiebreak.text.document import BASE, OURS, THEIRS
+from tiebreak.text.generators import structure
+from tiebreak.text.judge import measured_language
 from tiebreak.text.lexer import solid_tokens
 from tiebreak.text.lines import split_lines
 from tiebreak.text.shape import shape
@@ -58,7 +60,7 @@ class Reindent(NamedTuple):
 
 def generate(hunk: Hunk) -> Iterator[Candidate[bytes]]:
     """What is left when white space is no edit."""
-    language = hunk.document.language
+    language = measured_language(hunk.document)
     base, ours, theirs = (_content(hunk.region.side(s), language) for s in (BASE, OURS, THEIRS))
     if ours == theirs:
         why = "the sides differ only in white space"
@@ -82,8 +84,17 @@ def _one_side(hunk: Hunk, side: str, other: str, *, same: bool) -> Iterator[Cand
         why = f"{side} changed only white space"
         kind = _kind(base, laid_out, edited)
         value = _with_line_ends(edited, base, laid_out)
+        value = value if value != edited else _in_layout(hunk, edited)
         proof = kind != "blank" and _is_layout(hunk, BASE, side)
         yield Candidate(value, NAME, why, f"{NAME}/{kind}", provable=proof)
+
+
+def _in_layout(hunk: Hunk, edited: bytes) -> bytes:
+    """`edited` in the other side's layout, where syntax trees can bring the two together."""
+    merged = structure.merge(hunk) if edited.strip() else None
+    value = merged.value if merged is not None else None
+    same = value is not None and solid_tokens(value) == solid_tokens(edited)
+    return value if value is not None and same else edited
 
 
 def _with_line_ends(edited: bytes, base: bytes, laid_out: bytes) -> bytes:
@@ -106,6 +117,8 @@ def _line_end(text: bytes) -> bytes | None:
 
 def _is_layout(hunk: Hunk, side: str, other: str) -> bool:
     """Whether two sides say the same, white space aside; False where no syntax tree tells."""
+    if measured_language(hunk.document) is None:
+        return False
     shapes = [shape(piece) for s in (side, other) if (piece := piece_of(hunk, s))]
     return len(shapes) == 2 and shapes[0] is not None and shapes[0] == shapes[1]  # noqa: PLR2004
 
@@ -118,7 +131,7 @@ def _same_indents(base: bytes, edited: bytes) -> bool:
 
 def _moves(hunk: Hunk, side: str, other: str) -> bool:
     """Whether indentation is nothing but layout here, on the other side too."""
-    language = hunk.document.language
+    language = measured_language(hunk.document)
     if language is None or language.indentation or not _is_layout(hunk, BASE, side):
         return False
     piece = piece_of(hunk, other)

@@ -1,2 +1,2 @@
-const a = {b: 1, c: 3};
+const a = { b: 1, c: 3 };
 f(a);

@@ -1,0 +1,29 @@
+"""What became of one file that `tiebreak solve` was asked to resolve."""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+RESOLVED: Final = "resolved"  # nothing is left to do; staged
+APPLIED: Final = "applied"  # resolved, for the user to look at and to stage
+PARTLY: Final = "partly"  # some conflicts were resolved, others are still there
+LEFT: Final = "left"  # untouched
+
+
+class Outcome(NamedTuple):
+    """What became of one file.
+
+    `resolved` of its `conflicts` were resolved now, by the generators `by`; `left` blocks of
+    markers are in it still. `id` is the journal entry's, empty when nothing was done. Of a
+    checkpoint (`kind` "tensors") the tensors count that a side changed.
+    """
+
+    path: str
+    status: str
+    why: str
+    conflicts: int = 0
+    resolved: int = 0
+    left: int = 0
+    by: tuple[str, ...] = ()
+    id: str = ""
+    kind: str = "text"

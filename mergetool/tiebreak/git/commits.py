@@ -1,0 +1,75 @@
+"""Which commits an unfinished merge is between, as far as git's own files say.
+
+A merge has them in MERGE_HEAD; what picks one commit has it in CHERRY_PICK_HEAD, REBASE_HEAD or
+REVERT_HEAD (gitrevisions(7)). Several heads, several merge bases and stashes have no such triple.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Final, NamedTuple
+
+from tiebreak.git.command import git
+
+
+class Commits(NamedTuple):
+    """Commits, by the names git has for the versions of a file."""
+
+    base: str
+    ours: str
+    theirs: str
+
+
+class File(NamedTuple):
+    """A file of a commit: its mode and its blob."""
+
+    mode: str
+    oid: str
+
+
+def merging(git_dir: str, top: str) -> Commits | None:
+    """The commits of what is under way; None where they are not a base and two sides."""
+    ours = _commit("HEAD", top)
+    if ours is None:
+        return None
+    if os.path.exists(os.path.join(git_dir, "MERGE_HEAD")):
+        return _merge(ours, os.path.join(git_dir, "MERGE_HEAD"), top)
+    for name in _PICKED:
+        commit = _commit(name, top) if os.path.exists(os.path.join(git_dir, name)) else None
+        if commit is not None:
+            parents = git("rev-list", "--parents", "-n", "1", commit, cwd=top).line.split()[1:]
+            if len(parents) != 1:
+                return None
+            sides = (commit, parents[0]) if name == _REVERTED else (parents[0], commit)
+            return Commits(sides[0], ours, sides[1])
+    return None
+
+
+_REVERTED: Final = "REVERT_HEAD"
+_PICKED: Final = ("CHERRY_PICK_HEAD", "REBASE_HEAD", _REVERTED)
+
+
+def _merge(ours: str, merge_head: str, top: str) -> Commits | None:
+    with open(merge_head, encoding="ascii") as file:
+        heads = file.read().split()
+    bases = git("merge-base", "--all", ours, *heads[:1], cwd=top, accept=(0, 1)).line.split()
+    if len(heads) != 1 or len(bases) != 1:
+        return None
+    return Commits(bases[0], ours, heads[0])
+
+
+def _commit(name: str, top: str) -> str | None:
+    asked = git("rev-parse", "--verify", "--quiet", f"{name}^{{commit}}", cwd=top, accept=(0, 1))
+    return asked.line if asked.status == 0 else None
+
+
+def files_of(commit: str, folder: str, top: str) -> dict[str, File]:
+    """The files directly in a folder of a commit (or tree), by name; "" is the top."""
+    asked = git("ls-tree", "-z", f"{commit}:{folder}", cwd=top, accept=(0, 128))
+    found = {}
+    for entry in asked.paths if asked.status == 0 else ():
+        about, _, name = entry.partition("\t")
+        mode, kind, oid = about.split(" ")
+        if kind == "blob":
+            found[name] = File(mode, oid)
+    return found

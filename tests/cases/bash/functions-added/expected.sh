@@ -1,0 +1,17 @@
+#!/bin/sh
+set -e
+OUT=build
+
+build() {
+  make -j 2 all
+}
+
+clean() {
+  rm -rf "$OUT"
+}
+
+install() {
+  make install
+}
+
+build "$OUT"

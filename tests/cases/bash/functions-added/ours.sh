@@ -1,0 +1,13 @@
+#!/bin/sh
+set -e
+OUT=build
+
+build() {
+  make -j 2 all
+}
+
+clean() {
+  rm -rf "$OUT"
+}
+
+build "$OUT"

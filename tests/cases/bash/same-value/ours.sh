@@ -1,0 +1,9 @@
+#!/bin/sh
+set -e
+OUT=out
+
+build() {
+  make -j 2 all
+}
+
+build "$OUT"

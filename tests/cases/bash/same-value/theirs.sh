@@ -1,0 +1,9 @@
+#!/bin/sh
+set -e
+OUT=dist
+
+build() {
+  make -j 2 all
+}
+
+build "$OUT"

@@ -1,0 +1,13 @@
+#include <a.h>
+
+struct s {
+  int a;
+  int b;
+  int c;
+};
+
+int f(int x, int y) {
+  g(x);
+  g(y);
+  return 0;
+}

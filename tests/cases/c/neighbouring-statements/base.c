@@ -1,0 +1,12 @@
+#include <a.h>
+
+struct s {
+  int a;
+  int b;
+};
+
+int f(int x, int y) {
+  g(x);
+  g(y);
+  return 0;
+}

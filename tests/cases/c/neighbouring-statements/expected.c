@@ -1,0 +1,12 @@
+#include <a.h>
+
+struct s {
+  int a;
+  int b;
+};
+
+int f(int x, int y) {
+  h(x);
+  k(y);
+  return 0;
+}

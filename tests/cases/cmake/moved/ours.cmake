@@ -1,0 +1,4 @@
+cmake_minimum_required(VERSION 3.10)
+project(demo LANGUAGES C)
+target_link_libraries(demo m)
+add_library(demo STATIC a.c b.c)

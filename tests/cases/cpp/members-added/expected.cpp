@@ -1,0 +1,11 @@
+class A {
+  int f(int x, int y);
+  int z;
+  int u;
+  int v;
+};
+
+int A::f(int x, int y) {
+  g(x);
+  g(y);
+}

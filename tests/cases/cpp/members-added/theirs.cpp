@@ -1,0 +1,10 @@
+class A {
+  int f(int x, int y);
+  int z;
+  int v;
+};
+
+int A::f(int x, int y) {
+  g(x);
+  g(y);
+}

@@ -1,0 +1,9 @@
+class A {
+  int f(int x, int y);
+  int z;
+};
+
+int A::f(int x, int y) {
+  g(x);
+  k(y);
+}

@@ -1,0 +1,12 @@
+class A
+{
+    public int X { get; set; }
+    public int Y { get; set; }
+    public int Z { get; set; }
+
+    void F(int a, int b)
+    {
+        G(a);
+        G(b);
+    }
+}

@@ -1,0 +1,11 @@
+class A
+{
+    public int X { get; set; }
+    public int Y { get; set; }
+
+    void F(int a, int b)
+    {
+        G(a);
+        G(b);
+    }
+}

@@ -1,0 +1,11 @@
+import 'dart:io';
+
+class A implements B {
+  int x = 1;
+  int z = 3;
+
+  void run(int a, int b) {
+    print(a);
+    print(b);
+  }
+}

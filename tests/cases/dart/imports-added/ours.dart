@@ -1,0 +1,11 @@
+import 'dart:io';
+import 'dart:math';
+
+class A implements B {
+  int x = 1;
+
+  void run(int a, int b) {
+    print(a);
+    print(b);
+  }
+}

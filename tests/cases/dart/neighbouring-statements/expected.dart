@@ -1,0 +1,10 @@
+import 'dart:io';
+
+class A implements B {
+  int x = 1;
+
+  void run(int a, int b) {
+    print(a + 1);
+    print(b + 1);
+  }
+}

@@ -1,0 +1,5 @@
+FROM python:3.11 AS build
+ENV A=1 B=2
+RUN pip install x
+COPY . /app
+EXPOSE 80

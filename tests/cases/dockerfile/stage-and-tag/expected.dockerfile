@@ -1,0 +1,5 @@
+FROM python:3.12 AS base
+ENV A=1 B=2
+RUN pip install x
+COPY . /app
+EXPOSE 80

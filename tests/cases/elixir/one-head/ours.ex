@@ -1,0 +1,8 @@
+defmodule A do
+  alias A.B
+
+  def run(x, b) do
+    IO.puts(a)
+    IO.puts(b)
+  end
+end

@@ -1,0 +1,9 @@
+module m
+  use iso_c_binding, only: c_int
+  implicit none
+  integer :: a, b
+contains
+  subroutine s(x)
+    call g(x, 2)
+  end subroutine
+end module

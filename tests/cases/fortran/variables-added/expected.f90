@@ -1,0 +1,9 @@
+module m
+  use iso_c_binding, only: c_int
+  implicit none
+  integer :: a, b, c, d
+contains
+  subroutine s(x)
+    call g(x, 1)
+  end subroutine
+end module

@@ -1,0 +1,13 @@
+package a
+
+type T struct {
+	a int
+	b int
+	c int
+	d int
+}
+
+func f(x int, y int) {
+	g(x)
+	g(y)
+}

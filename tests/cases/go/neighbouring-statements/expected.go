@@ -1,0 +1,11 @@
+package a
+
+type T struct {
+	a int
+	b int
+}
+
+func f(x int, y int) {
+	h(x)
+	k(y)
+}

@@ -1,0 +1,11 @@
+package a
+
+type T struct {
+	a int8
+	b int
+}
+
+func f(x int, y int) {
+	g(x)
+	g(y)
+}

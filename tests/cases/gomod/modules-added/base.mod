@@ -1,0 +1,8 @@
+module a.b/c
+
+go 1.20
+
+require (
+	a.b/d v1.0.0
+	a.b/g v1.2.0
+)

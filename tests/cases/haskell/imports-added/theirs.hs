@@ -1,0 +1,9 @@
+module M (a, b) where
+
+import Data.List (sort)
+import Data.Char
+
+f :: Int -> Int
+f x = x + 1
+
+g y = y * 2

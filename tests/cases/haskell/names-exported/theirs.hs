@@ -1,0 +1,8 @@
+module M (a, b, d) where
+
+import Data.List (sort)
+
+f :: Int -> Int
+f x = x + 1
+
+g y = y * 2

@@ -1,0 +1,8 @@
+module M (a, b) where
+
+import Data.List (sort)
+
+f :: Int -> Int
+f x = x + 3
+
+g y = y * 2

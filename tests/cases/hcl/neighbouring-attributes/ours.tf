@@ -1,0 +1,7 @@
+resource "a" "b" {
+  name = "y"
+  size = 1
+  tags = {
+    k = "v"
+  }
+}

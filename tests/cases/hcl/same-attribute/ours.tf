@@ -1,0 +1,7 @@
+resource "a" "b" {
+  name = "x"
+  size = 2
+  tags = {
+    k = "v"
+  }
+}

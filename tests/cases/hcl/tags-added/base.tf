@@ -1,0 +1,7 @@
+resource "a" "b" {
+  name = "x"
+  size = 1
+  tags = {
+    k = "v"
+  }
+}

@@ -1,0 +1,8 @@
+class A implements B {
+    int x = 1;
+
+    void f(int a, int b) {
+        g(a);
+        g(b);
+    }
+}

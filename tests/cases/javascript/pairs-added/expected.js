@@ -1,0 +1,11 @@
+const o = {
+  a: 1,
+  b: 2,
+  c: 3,
+  d: 4,
+};
+
+function f(x, y) {
+  g(x);
+  g(y);
+}

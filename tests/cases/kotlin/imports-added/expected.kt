@@ -1,0 +1,14 @@
+package a
+
+import a.B
+import a.D
+import a.E
+
+class C(val x: Int) {
+    val y = 1
+
+    fun f(a: Int, b: Int) {
+        g(a)
+        g(b)
+    }
+}

@@ -1,0 +1,13 @@
+package a
+
+import a.B
+import a.E
+
+class C(val x: Int) {
+    val y = 1
+
+    fun f(a: Int, b: Int) {
+        g(a)
+        g(b)
+    }
+}

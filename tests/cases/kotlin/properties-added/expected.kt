@@ -1,0 +1,14 @@
+package a
+
+import a.B
+
+class C(val x: Int) {
+    val y = 1
+    val z = 2
+    val w = 3
+
+    fun f(a: Int, b: Int) {
+        g(a)
+        g(b)
+    }
+}

@@ -1,0 +1,13 @@
+package a
+
+import a.B
+
+class C(val x: Int) {
+    val y = 1
+    val z = 2
+
+    fun f(a: Int, b: Int) {
+        g(a)
+        g(b)
+    }
+}

@@ -1,0 +1,9 @@
+local t = {
+  a = 1,
+  b = 6,
+}
+
+local function f(x, y)
+  print(x)
+  print(y)
+end

@@ -1,0 +1,5 @@
+CC = clang
+CFLAGS = -O3
+
+all: a.o b.o
+	$(CC) -o all a.o b.o

@@ -1,0 +1,5 @@
+CC = clang
+CFLAGS = -O2 -Wall
+
+all: a.o b.o
+	$(CC) -o all a.o b.o

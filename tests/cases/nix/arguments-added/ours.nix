@@ -1,0 +1,6 @@
+{ lib, pkgs, stdenv }:
+{
+  name = "a";
+  version = "1";
+  inherit lib;
+}

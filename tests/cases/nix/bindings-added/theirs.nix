@@ -1,0 +1,7 @@
+{ lib, pkgs }:
+{
+  name = "a";
+  version = "1";
+  y = 2;
+  inherit lib;
+}

@@ -1,0 +1,6 @@
+{ lib, pkgs }:
+{
+  name = "a";
+  version = "1";
+  inherit lib;
+}

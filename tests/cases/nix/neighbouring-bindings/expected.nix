@@ -1,0 +1,6 @@
+{ lib, pkgs }:
+{
+  name = "b";
+  version = "2";
+  inherit lib;
+}

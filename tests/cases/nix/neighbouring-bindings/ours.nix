@@ -1,0 +1,6 @@
+{ lib, pkgs }:
+{
+  name = "b";
+  version = "1";
+  inherit lib;
+}

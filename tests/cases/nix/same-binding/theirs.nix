@@ -1,0 +1,6 @@
+{ lib, pkgs }:
+{
+  name = "a";
+  version = "3";
+  inherit lib;
+}

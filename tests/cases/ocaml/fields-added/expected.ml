@@ -1,0 +1,12 @@
+open List
+
+type t = {
+  a : int;
+  b : int;
+  c : int;
+  d : int;
+}
+
+let f x y = x + y
+
+let g z = z * 2

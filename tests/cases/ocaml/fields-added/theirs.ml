@@ -1,0 +1,11 @@
+open List
+
+type t = {
+  a : int;
+  b : int;
+  d : int;
+}
+
+let f x y = x + y
+
+let g z = z * 2

@@ -1,0 +1,12 @@
+<?php
+use A\B;
+
+class C implements D {
+    private $x = 1;
+    private $z = 3;
+
+    public function f($a, $b) {
+        g($a);
+        g($b);
+    }
+}

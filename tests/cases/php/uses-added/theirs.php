@@ -1,0 +1,12 @@
+<?php
+use A\B;
+use A\F;
+
+class C implements D {
+    private $x = 1;
+
+    public function f($a, $b) {
+        g($a);
+        g($b);
+    }
+}

@@ -1,0 +1,10 @@
+library(dplyr)
+library(purrr)
+library(tidyr)
+
+f <- function(a, b = 2) {
+  g(a)
+  g(b)
+}
+
+x <- list(a = 1, b = 2)

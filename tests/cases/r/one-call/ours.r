@@ -1,0 +1,8 @@
+library(dplyr)
+
+f <- function(a, b = 2) {
+  g(a)
+  g(b)
+}
+
+x <- list(a = 3, b = 2)

@@ -1,0 +1,14 @@
+require "a"
+
+class C < D
+  X = 1
+
+  def f(a, b)
+    g(a)
+    g(b)
+  end
+
+  def k
+    2
+  end
+end

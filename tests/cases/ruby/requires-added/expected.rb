@@ -1,0 +1,12 @@
+require "a"
+require "b"
+require "c"
+
+class C < D
+  X = 1
+
+  def f(a, b)
+    g(a)
+    g(b)
+  end
+end

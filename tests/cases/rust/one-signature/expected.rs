@@ -1,0 +1,11 @@
+use a::b;
+
+enum E {
+    A,
+    B,
+}
+
+fn f(x: u16, y: u32) {
+    g(x);
+    g(y);
+}

@@ -1,0 +1,12 @@
+use a::b;
+
+enum E {
+    A,
+    B,
+    D,
+}
+
+fn f(x: u8, y: u8) {
+    g(x);
+    g(y);
+}

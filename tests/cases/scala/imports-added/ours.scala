@@ -1,0 +1,13 @@
+package a
+
+import a.b.C
+import a.b.E
+
+class D(x: Int) {
+  val y = 1
+
+  def f(a: Int, b: Int): Int = {
+    g(a)
+    g(b)
+  }
+}

@@ -1,0 +1,4 @@
+(define x 1)
+(define (f a b)
+  (display a)
+  (write b))

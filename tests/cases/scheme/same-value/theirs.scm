@@ -1,0 +1,4 @@
+(define x 3)
+(define (f a b)
+  (display a)
+  (display b))

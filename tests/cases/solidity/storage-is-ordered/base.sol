@@ -1,0 +1,11 @@
+pragma solidity ^0.8;
+import "a.sol";
+
+contract C {
+  uint256 public x;
+
+  function f(uint a, uint b) public {
+    g(a);
+    g(b);
+  }
+}

@@ -1,0 +1,12 @@
+pragma solidity ^0.8;
+import "a.sol";
+
+contract C {
+  uint256 public x;
+  uint256 public y;
+
+  function f(uint a, uint b) public {
+    g(a);
+    g(b);
+  }
+}

@@ -1,0 +1,7 @@
+CREATE TABLE a (
+  id int,
+  name varchar,
+  size int
+);
+
+SELECT x, y FROM a WHERE z = 1;

@@ -1,0 +1,10 @@
+load("//a:b.bzl", "c")
+
+lib(
+    name = "x",
+    copts = [],
+    linkopts = [],
+    srcs = [
+        "a.c",
+    ],
+)

@@ -1,0 +1,9 @@
+load("//a:b.bzl", "c")
+
+lib(
+    name = "x",
+    linkopts = [],
+    srcs = [
+        "a.c",
+    ],
+)

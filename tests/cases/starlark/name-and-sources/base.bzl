@@ -1,0 +1,8 @@
+load("//a:b.bzl", "c")
+
+lib(
+    name = "x",
+    srcs = [
+        "a.c",
+    ],
+)

@@ -1,0 +1,6 @@
+load("//a:b.bzl", "c")
+
+lib(
+    name = "y",
+    srcs = ["a.c"],
+)

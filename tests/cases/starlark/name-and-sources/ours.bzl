@@ -1,0 +1,8 @@
+load("//a:b.bzl", "c")
+
+lib(
+    name = "y",
+    srcs = [
+        "a.c",
+    ],
+)

@@ -1,0 +1,10 @@
+load("//a:b.bzl", "c")
+
+lib(
+    name = "x",
+    srcs = [
+        "a.c",
+        "b.c",
+        "c.c",
+    ],
+)

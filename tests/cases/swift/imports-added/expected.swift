@@ -1,0 +1,12 @@
+import A
+import E
+import F
+
+class C: D {
+  let x = 1
+
+  func f(a: Int, b: Int) {
+    g(a)
+    g(b)
+  }
+}

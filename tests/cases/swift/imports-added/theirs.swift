@@ -1,0 +1,11 @@
+import A
+import F
+
+class C: D {
+  let x = 1
+
+  func f(a: Int, b: Int) {
+    g(a)
+    g(b)
+  }
+}

@@ -1,0 +1,5 @@
+const e = <a href="x" id="y">t</a>;
+
+function f(p: string, q: boolean) {
+  return p + q;
+}

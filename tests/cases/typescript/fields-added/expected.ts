@@ -1,0 +1,14 @@
+interface I {
+  a: string;
+}
+
+class C {
+  x = 1;
+  y = 2;
+  z = 3;
+
+  f(p: string, q: string) {
+    g(p);
+    g(q);
+  }
+}

@@ -1,0 +1,13 @@
+interface I {
+  a: string;
+}
+
+class C {
+  x = 1;
+  z = 3;
+
+  f(p: string, q: string) {
+    g(p);
+    g(q);
+  }
+}

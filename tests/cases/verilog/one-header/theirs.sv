@@ -1,0 +1,5 @@
+module m(input a, output logic b);
+  wire x;
+  assign x = a;
+  assign b = x;
+endmodule
