@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import json
 import os
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from test_engine import tiebreak_merge
 
-from models import EMBED, grown, model, sharded
+from models import EMBED, INDEX, grown, model, sharded
 from tiebreak.weights.checkpoint import open_checkpoint
+from tiebreak.weights.importance import beside
 from tiebreak.weights.partial import Partial, partial_folder
 from tiebreak.weights.verify import verify
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from tiny import checkpoint, full
 
 
 def three_sharded(folder: Path) -> list[str]:
@@ -81,6 +81,32 @@ def test_what_was_begun_is_never_finished_by_another_merge(
     assert not out.exists()
 
 
+FISHER = ["--method", "fisher", "--set", "normalize_fishers=false"]
+
+
+def with_fishers(names: list[str]) -> None:
+    """Beside each model a Fisher: 0 for the base, 1 for ours, 3 for theirs."""
+    for name, value in zip(names, (0, 1, 3), strict=True):
+        with open_checkpoint(name) as found:
+            held = {tensor: full(value, *found.info(tensor).shape) for tensor in found.names}
+        (Path(name) / beside(INDEX)).write_bytes(checkpoint(held))
+
+
+@pytest.mark.parametrize("end", ["", f"/{INDEX}"])
+def test_a_fisher_is_an_input_too(
+    end: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    names, out = three_sharded(tmp_path), tmp_path / "out"
+    with_fishers(names)
+    named = [name + end for name in names]
+    with monkeypatch.context() as stopping:
+        stopped_after_one(stopping)
+        assert tiebreak_merge(named, out, *FISHER, "--resume") == 130
+    os.utime(tmp_path / "ours" / beside(INDEX))
+    assert tiebreak_merge(named, out, *FISHER, "--resume") == 2
+    assert "begun with another method, other parameters or inputs" in capsys.readouterr().err
+
+
 def test_a_shard_that_was_damaged_since_is_written_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -132,6 +158,15 @@ def test_rows_are_matched_by_token(tmp_path: Path) -> None:
     assert tokens == KNOWN | {"<x>": 4, "<y>": 5, "<z>": 6}
     assert json.loads((out / "config.json").read_text())["vocab_size"] == 7
     assert verify(str(out)) == []
+
+
+def test_rows_that_all_have_weigh_by_their_fisher(tmp_path: Path) -> None:
+    names, out = models_that_grew(tmp_path), tmp_path / "out"
+    with_fishers(names)
+    assert tiebreak_merge(names, out, *FISHER, "--vocabulary", "union") == 0
+    with open_checkpoint(str(out)) as merged:
+        rows = np.frombuffer(merged.raw(EMBED), "<f4").reshape(-1, 2)
+    assert np.array_equal(rows, grown(OLD + 3.5, 50, 60, 70))
 
 
 def test_tokens_that_clash_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
