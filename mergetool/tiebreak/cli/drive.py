@@ -169,6 +169,7 @@ def _settings(request: Request, context: Context) -> Settings:
         marker_size=request.marker_size,
         labels=Labels(request.label_ours, request.label_base, request.label_theirs),
         favor=None if text_only else favor(context),
+        suggest=False,
         audit=bool(os.environ.get("TIEBREAK_AUDIT")) and not text_only,
         languages=_languages(context.config),
         trust_languages=True,  # else there are none: nobody would see what they suggest

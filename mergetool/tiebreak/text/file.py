@@ -41,6 +41,7 @@ class Settings(NamedTuple):
     algorithm: str = "histogram"
     level: str = "zealous"
     favor: str | None = None  # ours, theirs or union, for what stays in conflict (git's -X)
+    suggest: bool = True  # whether anybody looks at what is only suggested
     judge: Judge[Hunk, bytes] | None = None  # who ranks the candidates; None: the rule judge
     languages: tuple[Language, ...] = ()  # that the repository brings; they only suggest,
     trust_languages: bool = False  # unless the user says that they count like the shipped ones
@@ -113,7 +114,9 @@ def merge_text(
         return _audited(document, floor, settings)
     if floor.conflicts == 0 or any(map(has_markers, sides)):
         return TextMerge(floor.text, floor.text, floor.conflicts, floor.conflicts > 0, (), document)
-    resolutions = resolve_document(document, settings.policy, settings.judge)
+    resolutions = resolve_document(
+        document, settings.policy, settings.judge, suggest=settings.suggest
+    )
     if any(r.chosen is None for r in resolutions):
         from tiebreak.text.joining import resolve_joined
 
@@ -203,17 +206,25 @@ def _narrowed(
 
 
 def resolve_document(
-    document: Document, policy: Policy, judge: Judge[Hunk, bytes] | None = None
+    document: Document,
+    policy: Policy,
+    judge: Judge[Hunk, bytes] | None = None,
+    *,
+    suggest: bool = True,
 ) -> list[Resolution[bytes]]:
     """Resolve every hunk of a document, each by itself, then look at the file as a whole.
+
+    Without `suggest` generators are not asked whose proposals could only be suggested.
 
     Resolutions that are right alone may be wrong together (two hunks that each add the same key),
     and then none is used. What is used is in `document.chosen`.
     """
     from tiebreak.text.judge import careful
-    from tiebreak.text.toolbox import TOOLBOX, whole_file_veto
+    from tiebreak.text.toolbox import TOOLBOX, usable, whole_file_veto
 
     toolbox = TOOLBOX if judge is None else TOOLBOX._replace(judge=careful(judge))
+    if not suggest:
+        toolbox = toolbox._replace(generators=usable(toolbox.generators, policy))
     resolutions: list[Resolution[bytes]] = []
     for hunk in document.hunks:
         resolution = resolve(hunk, toolbox, policy)

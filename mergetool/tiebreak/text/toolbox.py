@@ -10,12 +10,30 @@ from typing import TYPE_CHECKING, Final
 from tiebreak.conflict import Toolbox, Veto
 from tiebreak.text.checks import CHECKS, LATE_CHECKS, WHOLE_FILE_CHECKS
 from tiebreak.text.generators import GENERATORS
-from tiebreak.text.judge import judge
+from tiebreak.text.judge import judge, may_use
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tiebreak.conflict import Generator
+    from tiebreak.policy import Policy
     from tiebreak.text.document import Document, Hunk
 
 TOOLBOX: Final[Toolbox[Hunk, bytes]] = Toolbox(GENERATORS, CHECKS, LATE_CHECKS, judge)
+
+
+COSTLY: Final = frozenset({"structure"})  # generators that take longer than all others together
+
+
+def usable(
+    generators: Sequence[tuple[str, Generator[Hunk, bytes]]], policy: Policy
+) -> list[tuple[str, Generator[Hunk, bytes]]]:
+    """The generators without costly ones whose proposals a policy could only suggest."""
+    return [
+        (name, generate)
+        for name, generate in generators
+        if name not in COSTLY or may_use(name, policy)
+    ]
 
 
 def whole_file_veto(document: Document) -> Veto | None:
