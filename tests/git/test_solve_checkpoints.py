@@ -249,6 +249,7 @@ def test_stopped_while_it_writes(name: str, signal: str, kind: Repo) -> None:
     code = f"""
 import os, signal, sys, {module} as module
 from tiebreak.cli import main
+signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in a job of the background
 real = module.{function}
 def stopping(*args, **kwargs):
     done = real(*args, **kwargs)

@@ -94,6 +94,7 @@ SETTINGS: Final = {
     "core.hooksPath": ".git/no-hooks",
     "merge.conflictStyle": "merge",
     "rerere.enabled": "false",
+    "tiebreak.judge": "never",
 }
 
 
