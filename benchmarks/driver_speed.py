@@ -6,6 +6,7 @@
     clean        a file that merges cleanly by lines, through our launcher, over the same file
                  with `git merge-file` as the driver (both less the built-in merge); at most 2
     conflict     a conflicted file, grammar and all, over a bare `python -I -S -c pass`; at most 8
+    judged       the same with the learned judge in the driver (tiebreak.judge); at most 20
     whole merge  100 files changed on both sides, 50 in conflict, over the built-in merge
 
 Real `git merge` in temporary repositories; every file is a new process. Ratios are taken within
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
 GIT = os.environ.get("TIEBREAK_GIT", "git")
-CLEAN_BOUND, CONFLICT_BOUND = 2.0, 8.0
+CLEAN_BOUND, CONFLICT_BOUND, JUDGED_BOUND = 2.0, 8.0, 20.0
 WHOLE_FILES = 100  # half of them in conflict
 FUNCTIONS = 40  # of a file: about 250 lines
 MERGE_FILE = "git merge-file --marker-size=%L -L ours -L base -L theirs %A %O %B"
@@ -44,6 +45,7 @@ DRIVERS = {
     "merge-file": MERGE_FILE,
     "tiebreak": driver_command(launcher_path(), sys.executable),
 }
+JUDGED = ("-c", "tiebreak.judge=always")
 Seconds = dict[tuple[str, str], float]
 Times = dict[tuple[str, str], list[float]]  # by what is merged, and how
 
@@ -91,6 +93,9 @@ def measure(scratch: Path, rounds: int, files: int) -> Times:
         repository = _repository(scratch / kind, clean, conflicted, environment)
         for how, driver in DRIVERS.items():
             runs[kind, how] = _merge_run(repository, driver, environment)
+        if kind == "conflict":
+            ours = DRIVERS["tiebreak"]
+            runs[kind, "judged"] = _merge_run(repository, ours, environment, JUDGED)
     times: Times = {name: [] for name in runs}
     for number in range(rounds + 1):
         for name, run in runs.items():
@@ -105,7 +110,8 @@ def ratios(times: Times, files: int) -> list[Ratio]:
     rounds = [dict(zip(times, each, strict=True)) for each in zip(*times.values(), strict=True)]
     rows = [
         ("clean", _clean, CLEAN_BOUND),
-        ("conflict", _conflict(files), CONFLICT_BOUND),
+        ("conflict", _conflict(files, "tiebreak"), CONFLICT_BOUND),
+        ("judged", _conflict(files, "judged"), JUDGED_BOUND),
         ("whole merge, merge-file", _whole("merge-file"), None),
         ("whole merge, tiebreak", _whole("tiebreak"), None),
     ]
@@ -121,9 +127,9 @@ def _clean(seconds: Seconds) -> float:
     return (seconds["clean", "tiebreak"] - built_in) / (seconds["clean", "merge-file"] - built_in)
 
 
-def _conflict(files: int) -> Callable[[Seconds], float]:
+def _conflict(files: int, how: str) -> Callable[[Seconds], float]:
     def ratio(seconds: Seconds) -> float:
-        each = (seconds["conflict", "tiebreak"] - seconds["conflict", "built-in"]) / files
+        each = (seconds["conflict", how] - seconds["conflict", "built-in"]) / files
         return each / seconds["start", "python"]
 
     return ratio
@@ -182,11 +188,11 @@ def _source(changes: Mapping[int, str]) -> str:
 
 
 def _merge_run(
-    repository: Path, driver: str | None, environment: dict[str, str]
+    repository: Path, driver: str | None, environment: dict[str, str], more: Sequence[str] = ()
 ) -> Callable[[], float]:
     """A timed ``git merge other``, undone afterwards; without a driver, the built-in merge."""
     setting = [] if driver is None else ["-c", f"merge.measured.driver={driver}"]
-    command = [GIT, *setting, "merge", "-q", "--no-commit", "--no-edit", "other"]
+    command = [GIT, *setting, *more, "merge", "-q", "--no-commit", "--no-edit", "other"]
 
     def run() -> float:
         seconds = _seconds(command, repository, environment)

@@ -269,6 +269,7 @@ def test_speed_ratios_are_taken_over_what_git_does_anyway() -> None:
         ("clean", "tiebreak"): 0.25,
         ("conflict", "built-in"): 0.1,
         ("conflict", "tiebreak"): 1.1,
+        ("conflict", "judged"): 2.1,
         ("whole", "built-in"): 0.1,
         ("whole", "merge-file"): 1.0,
         ("whole", "tiebreak"): 4.0,
@@ -280,6 +281,7 @@ def test_speed_ratios_are_taken_over_what_git_does_anyway() -> None:
         {
             "clean": 1.5,
             "conflict": 5.0,
+            "judged": 10.0,
             "whole merge, merge-file": 10.0,
             "whole merge, tiebreak": 40.0,
         }
