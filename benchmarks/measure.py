@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from dataclasses import dataclass, field
 from functools import cache
@@ -10,8 +9,9 @@ from time import perf_counter
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 from records import CandidateRecord, HunkRecord, distinct
+from tiebreak.learn.equality import digest, normalised
 from tiebreak.learn.history import ConflictedFile, History, Limits, name_of, opened
-from tiebreak.learn.locate import Located, locate, normalised
+from tiebreak.learn.locate import Located, locate
 from tiebreak.policy import Policy
 from tiebreak.text.file import Settings, merge_text
 from tiebreak.text.toolbox import TOOLBOX
@@ -95,7 +95,7 @@ def _merge(
     history: History, merge: pygit2.Oid, options: Options, result: Replayed
 ) -> list[HunkRecord]:
     """The hunks of one merge, files in an order that is random but the same in every run."""
-    files = sorted(history.conflicts(merge), key=lambda file: _hash(str(merge), file.path))
+    files = sorted(history.conflicts(merge), key=lambda file: digest(str(merge), file.path))
     result.counts["merges with files in conflict"] += bool(files)
     hunks: list[HunkRecord] = []
     for number, file in enumerate(files):
@@ -150,7 +150,7 @@ def record(
         lines=(_count(four[0]), _count(four[1]), _count(four[2]), _count(four[3])),
         whole=place.file.whole,
         dropped=located.reason,
-        digest=_hash(*(normalised(text).decode("latin-1") for text in four)),
+        digest=digest(*(normalised(text).decode("latin-1") for text in four)),
         action=resolution.action,
         candidates=tuple(_candidates(resolution, wanted)),
         texts=tuple(text.decode("utf-8", "replace") for text in four) if texts else (),
@@ -193,8 +193,3 @@ def _candidate(
 
 def _count(text: bytes) -> int:
     return text.count(b"\n") + (not text.endswith(b"\n") and text != b"")
-
-
-def _hash(*parts: str) -> str:
-    joined = "\0".join(parts).encode("utf-8", "surrogateescape")
-    return hashlib.blake2b(joined, digest_size=12).hexdigest()

@@ -8,16 +8,16 @@ dropped and counted.
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from tiebreak.learn.equality import normalised
+from tiebreak.learn.equality import digest, normalised
 from tiebreak.learn.examples import SUFFIX, Example, Proposal, read_counts, write
 from tiebreak.learn.history import ConflictedFile, History, Limits, name_of, opened
 from tiebreak.learn.locate import Located, locate
 from tiebreak.learn.progress import progress
+from tiebreak.ranker.judge import setting_of
 from tiebreak.resolve import propose
 from tiebreak.text.document import Document
 from tiebreak.text.file import is_binary
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     import pygit2
 
-    from tiebreak.text.document import Hunk, Region
+    from tiebreak.text.document import Hunk
 
 OTHER: Final = "(other)"  # files of no language that tiebreak knows
 LARGEST: Final = 20_000  # bytes of a hunk's three texts; larger ones teach nothing about ranking
@@ -117,12 +117,12 @@ def examples(place: Place, counts: Counter[str]) -> Iterator[Example]:
             counts[f"hunks dropped: {found.reason or 'too large'}"] += 1
             continue
         counts["hunks"] += 1
-        yield _example(place, hunk, found, (number, len(hunks)))
+        yield _example(place, hunk, found, number)
 
 
-def _example(place: Place, hunk: Hunk, found: Located, number: tuple[int, int]) -> Example:
+def _example(place: Place, hunk: Hunk, found: Located, number: int) -> Example:
     region, language, text = hunk.region, hunk.document.language, found.text or b""
-    around = surroundings(hunk)
+    around, setting = surroundings(hunk), setting_of(hunk.document)
     four = (region.base, region.ours, region.theirs, text)
     return Example(
         repo=place.repo,
@@ -130,11 +130,11 @@ def _example(place: Place, hunk: Hunk, found: Located, number: tuple[int, int]) 
         time=place.time,
         path=place.file.path,
         language=language.name if language else OTHER,
-        number=number[0],
-        hunks=number[1],
+        number=number,
+        hunks=setting.hunks,
         files=place.files,
-        ours_regions=_changed_alone(hunk.document.regions, "ours"),
-        theirs_regions=_changed_alone(hunk.document.regions, "theirs"),
+        ours_regions=setting.ours_regions,
+        theirs_regions=setting.theirs_regions,
         whole=place.file.whole,
         digest=digest(*(normalised(part).decode("latin-1") for part in four)),
         before=around.before,
@@ -145,11 +145,6 @@ def _example(place: Place, hunk: Hunk, found: Located, number: tuple[int, int]) 
         resolution=text,
         proposals=tuple(_proposals(hunk, normalised(text))),
     )
-
-
-def _changed_alone(regions: Sequence[Region], side: str) -> int:
-    """How many regions of a file only that side changed."""
-    return sum(region.result == region.side(side) != region.base for region in regions)
 
 
 def _proposals(hunk: Hunk, wanted: bytes) -> Iterator[Proposal]:
@@ -164,12 +159,6 @@ def _proposals(hunk: Hunk, wanted: bytes) -> Iterator[Proposal]:
             candidate.value,
             normalised(candidate.value) == wanted,
         )
-
-
-def digest(*parts: str) -> str:
-    """A short hash of texts."""
-    joined = "\0".join(parts).encode("utf-8", "surrogateescape")
-    return hashlib.blake2b(joined, digest_size=12).hexdigest()
 
 
 def mine_all(
