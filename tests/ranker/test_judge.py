@@ -10,10 +10,12 @@ import pytest
 
 from conftest import pretend_missing
 from tiebreak.cli import judging
+from tiebreak.conflict import Candidate
 from tiebreak.policy import COMMIT, SUGGEST
 from tiebreak.ranker import model as models
 from tiebreak.ranker.calibration import Calibration, Step, from_json, to_json
 from tiebreak.ranker.judge import judge_with
+from tiebreak.text.document import Document, Region
 from tiebreak.text.file import Settings, merge_text
 
 if TYPE_CHECKING:
@@ -32,6 +34,9 @@ class Fixed:
     def __init__(self, sure: dict[bytes, float], doubt: float = 0.0) -> None:
         self.sure = sure
         self.calibration = Calibration(((0.0, 0.0), (1.0, 1.0)), STEPS, doubt)
+
+    def knows(self, stratum: str) -> bool:
+        return stratum != "t/new"
 
     def scores(self, case: Case) -> list[float]:
         return [self.sure.get(hand.value, 0.1) for hand in case.hands]
@@ -104,14 +109,20 @@ def test_a_proof_that_the_model_doubts_is_only_offered() -> None:
 
 
 def test_only_the_first_of_two_that_differ_in_blanks_has_a_bound() -> None:
-    from tiebreak.conflict import Candidate
-    from tiebreak.text.document import Document, Region
-
     hunk = Document("a.py", [Region(b"a\n", b"b\n", b"c\n", None)], None).hunks[0]
     twins = [Candidate(value, "t", "why", "t/s") for value in (b"b c\n", b"b\nc\n", b"x\n")]
     judge = judge_with(Fixed({b"b c\n": 0.95}))  # type: ignore[arg-type]
     judged = judge(hunk, twins)
     assert [one.lower for one in judged] == [0.99, 0.0, 0.0]
+
+
+def test_a_stratum_that_the_model_never_saw_has_no_bound() -> None:
+    hunk = Document("a.py", [Region(b"a\n", b"b\n", b"c\n", None)], None).hunks[0]
+    judge = judge_with(Fixed({b"x\n": 0.95}))  # type: ignore[arg-type]
+    for stratum, lower in (("t/old", 0.99), ("t/new", 0.0)):
+        (judged,) = judge(hunk, [Candidate(b"x\n", "t", "why", stratum)])
+        assert judged.lower == lower
+        assert judged.probability == 0.95
 
 
 def test_calibration_survives_its_file() -> None:

@@ -78,7 +78,8 @@ def _combined(
     for index, one in enumerate(held):
         first, *twins = one.members
         place = 1 + sum(score > scores[index] for score in scores)
-        found[first] = _judgement(model, scores[index], place, first=index == best)
+        counted = index == best and model.knows(one.hand.stratum)
+        found[first] = _judgement(model, scores[index], place, counted=counted)
         provable = ruled[first].provable and found[first].probability >= model.calibration.doubt
         found[first] = found[first]._replace(provable=provable)
         for twin in twins:
@@ -86,14 +87,12 @@ def _combined(
     return found
 
 
-def _judgement(model: Model, score: float, place: int, *, first: bool) -> Judgement:
-    """The opinion of one candidate; only the first choice has been counted for a bound."""
+def _judgement(model: Model, score: float, place: int, *, counted: bool) -> Judgement:
+    """The opinion of one candidate; bounds were counted for first choices of known strata."""
     calibration = model.calibration
-    step = calibration.step(score) if first else None
+    step = calibration.step(score) if counted else None
     evidence = f"the model's choice {place}"
     if step is None:
         return Judgement(calibration.probability(score), 0.0, evidence)
-    counted = f"first choices at least as sure were right in {step.right} of {step.seen}"
-    return Judgement(
-        calibration.probability(score), step.lower, f"{evidence}; {counted} real conflicts"
-    )
+    evidence += f"; first choices at least as sure were right in {step.right} of {step.seen} real"
+    return Judgement(calibration.probability(score), step.lower, f"{evidence} conflicts")

@@ -81,6 +81,10 @@ class Model:
         with np.load(os.path.join(where, "trees.npz")) as arrays:
             self._trees = Trees(arrays)
 
+    def knows(self, stratum: str) -> bool:
+        """Whether it learned from candidates of this stratum, and was measured on them."""
+        return stratum in self._strata
+
     def scores(self, case: Case) -> list[float] | None:
         """How sure the model is of each hand, from 0 to 1; None for a hunk too large to judge."""
         encoded = encode(case, self._pieces)
