@@ -90,9 +90,9 @@ def test_without_its_packages_the_rules_judge(monkeypatch: pytest.MonkeyPatch) -
 
 def test_only_what_reaches_a_measured_bound_is_written() -> None:
     lines = b"    x = compute(a, 1)  # deep\n"
-    judged = {lines: 0.95}
+    judged = {lines: 0.99}
     sides = (BASE.encode(), OURS.encode(), BASE.replace("(a)\n", "(a)  # deep\n").encode())
-    for sure, action in ((0.95, COMMIT), (0.6, SUGGEST), (0.2, SUGGEST)):
+    for sure, action in ((0.99, COMMIT), (0.6, SUGGEST), (0.2, SUGGEST)):
         judge = judge_with(Fixed({**judged, lines: sure}))  # type: ignore[arg-type]
         outcome = merge_text("a.py", *sides, Settings(judge=judge))
         assert outcome.resolutions[0].action == action
@@ -111,18 +111,18 @@ def test_a_proof_that_the_model_doubts_is_only_offered() -> None:
 def test_only_the_first_of_two_that_differ_in_blanks_has_a_bound() -> None:
     hunk = Document("a.py", [Region(b"a\n", b"b\n", b"c\n", None)], None).hunks[0]
     twins = [Candidate(value, "t", "why", "t/s") for value in (b"b c\n", b"b\nc\n", b"x\n")]
-    judge = judge_with(Fixed({b"b c\n": 0.95}))  # type: ignore[arg-type]
+    judge = judge_with(Fixed({b"b c\n": 0.99}))  # type: ignore[arg-type]
     judged = judge(hunk, twins)
     assert [one.lower for one in judged] == [0.99, 0.0, 0.0]
 
 
 def test_a_stratum_that_the_model_never_saw_has_no_bound() -> None:
     hunk = Document("a.py", [Region(b"a\n", b"b\n", b"c\n", None)], None).hunks[0]
-    judge = judge_with(Fixed({b"x\n": 0.95}))  # type: ignore[arg-type]
+    judge = judge_with(Fixed({b"x\n": 0.99}))  # type: ignore[arg-type]
     for stratum, lower in (("t/old", 0.99), ("t/new", 0.0)):
         (judged,) = judge(hunk, [Candidate(b"x\n", "t", "why", stratum)])
         assert judged.lower == lower
-        assert judged.probability == 0.95
+        assert judged.probability == 0.99
 
 
 def test_calibration_survives_its_file() -> None:
@@ -135,3 +135,8 @@ def test_calibration_survives_its_file() -> None:
     assert again.step(0.95) == STEPS[0]
     assert again.step(0.6) == STEPS[1]
     assert again.step(0.2) is None
+    assert again.lower(0.95) == 0.99
+    assert (
+        again.lower(0.55) == again.probability(0.55) < STEPS[1].lower
+    )  # no more than its own probability
+    assert again.lower(0.2) == 0.0

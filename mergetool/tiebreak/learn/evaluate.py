@@ -119,6 +119,5 @@ def used(found: list[Opinion], calibration: Calibration, policy: Policy) -> tupl
 
     What is provable is not among them: it needs no model.
     """
-    steps = ((one, calibration.step(one.sure)) for one in found)
-    written = [one for one, step in steps if step is not None and step.lower >= policy.apply]
+    written = [one for one in found if calibration.lower(one.sure) >= policy.apply]
     return len(written), sum(one.right for one in written)

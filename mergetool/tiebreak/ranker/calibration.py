@@ -40,6 +40,14 @@ class Calibration(NamedTuple):
         (low, p), (high, q) = self.knots[at - 1], self.knots[at]
         return p + (q - p) * (score - low) / (high - low)
 
+    def lower(self, score: float) -> float:
+        """The bound for the policy of a first choice with this score.
+
+        A step speaks of all that are at least as sure; the least sure of them is below it.
+        """
+        step = self.step(score)
+        return 0.0 if step is None else min(step.lower, self.probability(score))
+
     def step(self, score: float) -> Step | None:
         """The step with the best bound of those that a first choice with this score has reached."""
         reached = [step for step in self.steps if score >= step.score]

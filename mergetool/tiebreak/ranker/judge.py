@@ -89,10 +89,10 @@ def _combined(
 
 def _judgement(model: Model, score: float, place: int, *, counted: bool) -> Judgement:
     """The opinion of one candidate; bounds were counted for first choices of known strata."""
-    calibration = model.calibration
-    step = calibration.step(score) if counted else None
+    probability = model.calibration.probability(score)
+    step = model.calibration.step(score) if counted else None
     evidence = f"the model's choice {place}"
     if step is None:
-        return Judgement(calibration.probability(score), 0.0, evidence)
+        return Judgement(probability, 0.0, evidence)
     evidence += f"; first choices at least as sure were right in {step.right} of {step.seen} real"
-    return Judgement(calibration.probability(score), step.lower, f"{evidence} conflicts")
+    return Judgement(probability, model.calibration.lower(score), f"{evidence} conflicts")
