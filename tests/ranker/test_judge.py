@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import shutil
 from typing import TYPE_CHECKING
 
 import pytest
@@ -19,6 +20,8 @@ from tiebreak.text.document import Document, Region
 from tiebreak.text.file import Settings, merge_text
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from conftest import Repo
     from tiebreak.ranker.encoding import Case
 
@@ -86,6 +89,21 @@ def test_without_its_packages_the_rules_judge(monkeypatch: pytest.MonkeyPatch) -
     problem = models.missing()
     assert problem is not None
     assert "pip install 'tiebreak[ranker]'" in problem
+
+
+def test_a_damaged_model_is_one_line_and_the_rules_judge(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(models.folder(), tmp_path / "judge")
+    (tmp_path / "judge" / "network.onnx").write_bytes(b"no graph")
+    monkeypatch.setattr(models, "folder", lambda: str(tmp_path / "judge"))
+    monkeypatch.setattr("tiebreak.ranker.judge.folder", models.folder)
+    hunk = Document("a.py", [Region(b"a\n", b"b\n", b"c\n", None)], None).hunks[0]
+    judge = judging.in_solve({})
+    assert judge is not None
+    (judged,) = judge(hunk, [Candidate(b"b\n", "sides", "takes ours", "sides/ours")])
+    assert "real conflicts" in judged.evidence or judged.evidence == "not measured on real merges"
+    assert capsys.readouterr().err.startswith("tiebreak: without the learned judge: ")
 
 
 def test_only_what_reaches_a_measured_bound_is_written() -> None:

@@ -46,7 +46,6 @@ class _Learned:
 
 
 def _load() -> Judge[Hunk, bytes]:
-    from tiebreak.errors import TiebreakError
     from tiebreak.ranker.model import missing
     from tiebreak.text import judge as rules
 
@@ -56,7 +55,9 @@ def _load() -> Judge[Hunk, bytes]:
 
         try:
             return shipped()
-        except (TiebreakError, OSError, ImportError) as error:
-            problem = str(error)
+        except TimeoutError:  # the time for this file is over, whoever judges
+            raise
+        except Exception as error:  # noqa: BLE001  (each library has its own for a damaged file)
+            problem = str(error) or repr(error)
     sys.stderr.write(f"tiebreak: without the learned judge: {problem}\n")
     return rules.judge
