@@ -23,8 +23,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pygit2
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 import halves
 import records
@@ -33,6 +31,7 @@ import tally
 from measure import Options, Replayed, replay
 from rejudge import rejudge
 from tiebreak.learn.history import Limits, name_of
+from tiebreak.learn.progress import progress
 from tiebreak.policy import Policy
 
 if TYPE_CHECKING:
@@ -147,15 +146,7 @@ def _drain(ticks: Queue[Tick], show: Callable[[str, int, int], None]) -> None:
 @contextmanager
 def _progress(paths: Sequence[Path]) -> Iterator[Callable[[str, int, int], None]]:
     """A bar per repository on stderr, only where somebody can see it."""
-    console = Console(stderr=True)
-    bar = Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        console=console,
-        disable=not sys.stderr.isatty(),
-    )
+    bar = progress()
     tasks = {name_of(path): bar.add_task(name_of(path), total=None) for path in paths}
     with bar:
         yield lambda name, done, total: bar.update(tasks[name], completed=done, total=total)

@@ -13,6 +13,7 @@ from math import log1p
 from typing import TYPE_CHECKING, Final
 
 from tiebreak.ranker.columns import (
+    ADDED,
     ALL,
     BASE,
     CONTEXT,
@@ -127,7 +128,8 @@ def of_candidate(known: Known, placed: Placed, hand: Hand) -> dict[str, float]:
         gone = _either(codes, BASE | other)
         found[f"removed/{name}"] = _ratio(gone[1], gone[0])
     found["kept/both"] = _ratio(codes[ALL & ~BASE | TAKEN], codes[ALL & ~BASE])
-    words = Counter(lex(hand.value))
+    has = zip(placed.tokens, placed.codes, strict=True)
+    words = Counter(token for token, code in has if code & (TAKEN | ADDED))
     seams = [token for token, seam in zip(placed.tokens, placed.seams, strict=True) if seam]
     found["seams"] = log1p(len(seams))
     found["word-seams"] = log1p(sum(_WORD.match(token) is not None for token in seams))
