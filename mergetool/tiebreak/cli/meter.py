@@ -54,17 +54,17 @@ class Meter:
         sys.stderr.flush()
 
 
-class Begun:
-    """A meter that begins when it is known how much there is to write."""
+class Later:
+    """A `Meter` that begins when it is known how much there is to write."""
 
     __slots__ = ("_meter",)
 
     def __init__(self) -> None:
-        """Nothing is to write yet."""
+        """Of nothing yet."""
         self._meter = Meter(0)
 
     def __call__(self, total: int) -> Meter:
-        """Begin, with so many bytes."""
+        """So many bytes are to be written."""
         self._meter = Meter(total)
         return self._meter
 

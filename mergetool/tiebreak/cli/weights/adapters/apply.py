@@ -6,7 +6,7 @@ from contextlib import ExitStack
 
 import click
 
-from tiebreak.cli.meter import Begun
+from tiebreak.cli.meter import Later
 from tiebreak.errors import UsageError
 
 
@@ -45,11 +45,10 @@ def command(
             for name, factor in zip(adapters, weights, strict=True)
         ]
         planned = apply_adapters(model, given)
-        meter = Begun()
+        meter = Later()
         write_models(output, model, planned, How(threads or 0, meter))
-        changed = sum(len(one.adapter.pairs) + len(one.adapter.whole) for one in given)
         planned.clear()
-        meter.end(f"{output}: {len(model)} tensors, {changed} changed")
+        meter.end(f"{output}: {len(model)} tensors")
 
 
 def spread(weights: tuple[float, ...], number: int) -> tuple[float, ...]:
