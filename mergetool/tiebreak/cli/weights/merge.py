@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tiebreak.cli.meter import Later
+from tiebreak.cli.meter import Begun
 from tiebreak.errors import UsageError
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ def command(  # noqa: PLR0913, PLR0917  (one for each option)
         )
         tables = _tables(vocabulary, origin, sides)
         planned = merge_models(together, chosen, parameters, threads or 0, tables)
-        meter = Later()
+        meter = Begun()
         inputs = (base, *models, *fishers)
         named = [chosen.name, vocabulary, sorted(parameters.items())]
         plan = plan_of(named, inputs) if resume else ""

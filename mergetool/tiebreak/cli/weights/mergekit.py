@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import click
 
-from tiebreak.cli.meter import Later
+from tiebreak.cli.meter import Begun
 from tiebreak.errors import UsageError
 
 if TYPE_CHECKING:
@@ -137,7 +137,7 @@ def _write(path: str, recipe: Recipe, output: str, opened: Opened, options: Opti
     texts = texts_of(giver, opened.configs, assembly, outputs, tokenizer=options.tokenizer)
     with open(path, "rb") as file:
         kept = file.read()
-    meter = Later()
+    meter = Begun()
     named = [kept.decode("utf-8", "surrogateescape"), *options]
     plan = plan_of(named, opened.arguments) if options.resume else ""
     how = How(options.threads, meter, plan)
