@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tiebreak.cli.meter import Meter
+from tiebreak.cli.meter import Begun
 from tiebreak.errors import UsageError
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ def command(  # noqa: PLR0913, PLR0917  (one for each option)
         )
         tables = _tables(vocabulary, origin, sides)
         planned = merge_models(together, chosen, parameters, threads or 0, tables)
-        meter = _Meter()
+        meter = Begun()
         inputs = (base, *models, *fishers)
         plan = _plan(chosen.name, vocabulary, parameters, inputs) if resume else ""
         texts = tables.texts | index_text(sides[0], planned) if tables is not None else {}
@@ -111,21 +111,6 @@ def _tables(vocabulary: str, origin: Checkpoint, sides: Sequence[Checkpoint]) ->
         return tables_of(paths, origin, sides)
     check_vocabularies(paths)
     return None
-
-
-class _Meter:
-    """A `Meter` that begins when it is known how much there is to write."""
-
-    def __init__(self) -> None:
-        self._meter = Meter(0)
-
-    def __call__(self, total: int) -> Meter:
-        self._meter = Meter(total)
-        return self._meter
-
-    def end(self, what: str) -> None:
-        """All is done."""
-        self._meter.end(what)
 
 
 def _plan(
