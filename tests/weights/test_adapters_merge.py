@@ -270,7 +270,7 @@ def edit(path: Path, **config: Any) -> Path:
         ("--method ties --set scope=model", "ties: the scope of adapters is the tensor"),
         (
             "--method linear --weight 1 --weight -1",
-            "linear: weights that sum to 0 cannot be normalized",
+            "linear: weights that sum to 0 cannot be divided by",
         ),
         ("--method cat --weight 1 --weight 2 --weight 3", "cat: weight: 3 numbers for 2 models"),
     ],

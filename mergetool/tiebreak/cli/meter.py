@@ -54,17 +54,17 @@ class Meter:
         sys.stderr.flush()
 
 
-class Later:
-    """A `Meter` that begins when it is known how much there is to write."""
+class Begun:
+    """A meter that begins when it is known how much there is to write."""
 
     __slots__ = ("_meter",)
 
     def __init__(self) -> None:
-        """Of nothing yet."""
+        """Nothing is to write yet."""
         self._meter = Meter(0)
 
     def __call__(self, total: int) -> Meter:
-        """So many bytes are to be written."""
+        """Begin, with so many bytes."""
         self._meter = Meter(total)
         return self._meter
 

@@ -57,16 +57,15 @@ def merge_models(
     first = models.sides[0]
     _check_no_adapters(models)
     by_token = tables.names if tables is not None else frozenset()
-    inputs = [models.base, *models.sides] if method.needs_base else models.sides
+    based = method.is_based(parameters)
+    inputs = [models.base, *models.sides] if based else models.sides
     _check_same(first, inputs, by_token)
     names = [name for name in first.names if DTYPES[first.info(name).dtype].is_float]
     rows = dict.fromkeys(by_token, tables.union.first if tables is not None else 0)
     with pooled(threads) as each:
         for side, importance in zip(models.sides, models.importances, strict=False):
             check_belongs(importance, side, names, each)
-        terms = {
-            name: _terms(name, models, rows.get(name, 0), based=method.needs_base) for name in names
-        }
+        terms = {name: _terms(name, models, rows.get(name, 0), based=based) for name in names}
         if method.survey is not None:
             parameters = method.survey(list(terms.values()), parameters, each)
 
@@ -105,7 +104,7 @@ def write_models(
             for shard, tensors in zip(first.layout, outputs, strict=True)
         ]
         texts = beside(os.path.dirname(first.layout[0].path)) | dict(how.texts)
-        _write_folder(path.rstrip(os.sep) or path, shards, texts, how)
+        write_folder(path.rstrip(os.sep) or path, shards, texts, how)
         return
     progress = how.meter(sum(map(size, outputs[0]))) if how.meter else None
     metadata = first.layout[0].header.metadata
@@ -118,7 +117,7 @@ def check_free(path: str) -> None:
         raise InputError(f"{shown(path, 400)}: there is something already; name a new place")
 
 
-def _write_folder(
+def write_folder(
     path: str, shards: Sequence[File], texts: Mapping[str, str | bytes], how: How
 ) -> None:
     """A new folder with shards, by name, and other files: copies of a file, or a content."""

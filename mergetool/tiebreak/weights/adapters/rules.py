@@ -18,10 +18,8 @@ import numpy as np
 from tiebreak.errors import UsageError
 from tiebreak.weights.adapters.lowrank import LowRank, stacked
 from tiebreak.weights.kernels import Side
-from tiebreak.weights.methods import METHODS, Method, Parameters, Terms, merge_tensor
-from tiebreak.weights.methods.method import LAMBDA, WEIGHT, Parameter, combined, number, numbers
-from tiebreak.weights.methods.ties import LEAST_DENSITY
-from tiebreak.weights.trim import threshold
+from tiebreak.weights.methods import METHODS, Method, Parameters, Terms, breadcrumbs, merge_tensor
+from tiebreak.weights.methods.method import LAMBDA, WEIGHT, Value, number, numbers
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -101,17 +99,13 @@ def _scaled(factors: LowRank, weight: float) -> LowRank:
 
 
 def _prune(terms: Terms, parameters: Parameters, each: Each) -> Content:
-    """See `Method.prepare`."""
-    base, weights = terms.known_base, numbers(parameters, "weight")
-    densities = numbers(parameters, "density")
-    sides = tuple(
-        terms.sides[side]._replace(
-            weight=weights[side],
-            threshold=threshold(base, terms.sides[side], terms.elements, densities[side], each),
-        )
-        for side in terms.changed()
-    )
-    return combined(terms, base, sides or (base,), number(parameters, "lambda"))
+    """See `Method.prepare`: what is not among the largest is dropped."""
+    none: dict[str, Value] = {
+        "gamma": (0.0,) * len(terms.sides),
+        "normalize": False,
+        "elect": "none",
+    }
+    return breadcrumbs.prepare(terms, {**parameters, **none}, each)
 
 
 _SUM: Final = Method(
@@ -125,9 +119,7 @@ _PRUNE: Final = Method(
     summary="the sum of each adapter's largest changes",
     parameters={
         "weight": WEIGHT,
-        "density": Parameter(
-            0.2, "the share of changes that is kept", LEAST_DENSITY, 1.0, per_side=True
-        ),
+        "density": METHODS["ties"].parameters["density"],
         "lambda": LAMBDA,
     },
     prepare=_prune,
@@ -145,9 +137,6 @@ RULES: Final = {
 
 
 def check_parameters(method: Method, parameters: Parameters) -> None:
-    """Raise `UsageError` for what looks at all modules, which are merged one by one, or at none."""
-    normalized = method.name == LINEAR and parameters["normalize"]
-    if normalized and sum(numbers(parameters, "weight")) == 0:
-        raise UsageError("linear: weights that sum to 0 cannot be normalized")
+    """Raise `UsageError` for what looks at all modules together: they are merged one by one."""
     if parameters.get("scope", "tensor") != "tensor":
         raise UsageError(f"{method.name}: the scope of adapters is the tensor")

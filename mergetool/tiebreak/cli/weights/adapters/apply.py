@@ -6,7 +6,7 @@ from contextlib import ExitStack
 
 import click
 
-from tiebreak.cli.meter import Later
+from tiebreak.cli.meter import Begun
 from tiebreak.errors import UsageError
 
 
@@ -45,7 +45,7 @@ def command(
             for name, factor in zip(adapters, weights, strict=True)
         ]
         planned = apply_adapters(model, given)
-        meter = Later()
+        meter = Begun()
         write_models(output, model, planned, How(threads or 0, meter))
         planned.clear()
         meter.end(f"{output}: {len(model)} tensors")
