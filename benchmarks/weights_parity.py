@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """What tiebreak and mergekit make of the same models, element by element.
 
-    python benchmarks/weights_parity.py MODELS --mergekit PATH/TO/mergekit-yaml [--only CASE...]
+    python benchmarks/weights_parity.py MODELS --mergekit PATH/TO/mergekit-yaml
+                                        [--only CASE...] [--computes DTYPE...]
 
 MODELS is a folder with the models `base`, `ft1` and `ft2` in BF16 (folders with safetensors). Each
 method is run by both with the same parameters, by mergekit once computing in BF16 (as its users
@@ -19,7 +20,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -56,27 +56,26 @@ def main() -> None:
     parser.add_argument("models", type=Path)
     parser.add_argument("--mergekit", required=True)
     parser.add_argument("--only", nargs="+", choices=list(CASES), metavar="CASE", default=CASES)
+    parser.add_argument("--computes", nargs="+", choices=PRECISIONS, default=PRECISIONS)
     given = parser.parse_args()
     print("| method | mergekit computes in | same bits | largest difference | in BF16 steps |")
     print("|---|---|---|---|---|")
-    with tempfile.TemporaryDirectory(dir=given.models.parent) as folder:
-        for name in given.only:
-            for line in compared(name, given.models, Path(folder), given.mergekit):
-                print(line, flush=True)
+    for name in given.only:
+        with tempfile.TemporaryDirectory(dir=given.models.parent) as folder:
+            mine = ours(given.models, Path(folder) / "ours", CASES[name])
+            for dtype in given.computes:
+                other = Path(folder) / dtype
+                theirs(given.models, other, CASES[name], dtype, given.mergekit)
+                for line in compared(name, dtype, given.models, (mine, other)):
+                    print(line, flush=True)
 
 
-def compared(name: str, models: Path, work: Path, program: str) -> Iterator[str]:
+def compared(name: str, dtype: str, models: Path, merged: tuple[Path, Path]) -> Iterator[str]:
     """The lines of one case."""
-    case = CASES[name]
-    mine = ours(models, work / name, case)
-    for dtype in PRECISIONS:
-        other = theirs(models, work / f"{name}-{dtype}", case, dtype, program)
-        if case.chance:
-            yield from (f"{name}, {dtype}: {line}" for line in chance(models, mine, other))
-        else:
-            yield row(name, dtype, difference(mine, other))
-        shutil.rmtree(other)
-    shutil.rmtree(mine)
+    if CASES[name].chance:
+        yield from (f"{name}, {dtype}: {line}" for line in chance(models, *merged))
+    else:
+        yield row(name, dtype, difference(*merged))
 
 
 def ours(models: Path, out: Path, case: Case) -> Path:
@@ -89,7 +88,7 @@ def ours(models: Path, out: Path, case: Case) -> Path:
 
 def theirs(models: Path, out: Path, case: Case, dtype: str, program: str) -> Path:
     """The model that mergekit writes."""
-    config = out.with_suffix(".yaml")
+    config = out.with_name(f"{out.name}.yaml")
     config.write_text(json.dumps(case.recipe(models, dtype)))
     done = subprocess.run(
         [program, str(config), str(out), "--lazy-unpickle", "--quiet"],
