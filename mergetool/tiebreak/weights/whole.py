@@ -57,16 +57,15 @@ def merge_models(
     """
     first = models.sides[0]
     by_token = tables.names if tables is not None else frozenset()
-    inputs = [models.base, *models.sides] if method.needs_base else models.sides
+    based = method.is_based(parameters)
+    inputs = [models.base, *models.sides] if based else models.sides
     _check_same(first, inputs, by_token)
     names = [name for name in first.names if DTYPES[first.info(name).dtype].is_float]
     rows = dict.fromkeys(by_token, tables.union.first if tables is not None else 0)
     with pooled(threads) as each:
         for side, importance in zip(models.sides, models.importances, strict=False):
             check_belongs(importance, side, names, each)
-        terms = {
-            name: _terms(name, models, rows.get(name, 0), based=method.needs_base) for name in names
-        }
+        terms = {name: _terms(name, models, rows.get(name, 0), based=based) for name in names}
         if method.survey is not None:
             parameters = method.survey(list(terms.values()), parameters, each)
 

@@ -18,6 +18,7 @@ COMMANDS: Final = {
     "merge": "tiebreak.cli.weights.merge",
     "convert": "tiebreak.cli.weights.convert",
     "fisher": "tiebreak.cli.weights.fisher",
+    "adapters": "tiebreak.cli.weights.adapters",
 }
 
 

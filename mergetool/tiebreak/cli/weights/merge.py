@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tiebreak.cli.meter import Meter
+from tiebreak.cli.meter import Begun
 from tiebreak.errors import UsageError
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ def command(  # noqa: PLR0913, PLR0917  (one for each option)
             origin, sides, [stack.enter_context(opened_fisher(name)) for name in fishers]
         )
         planned = merge_models(merged, chosen, parameters, threads or 0, tables)
-        meter = _Meter()
+        meter = Begun()
         inputs = (base, *models, *fishers)
         plan = _plan(chosen.name, asked, parameters, inputs) if resume else ""
         texts = together.texts | index_text(sides[0], planned)
@@ -129,21 +129,6 @@ def _tables(vocabulary: str, origin: Checkpoint, sides: Sequence[Checkpoint]) ->
         return tables_of(paths, origin, sides)
     check_vocabularies(paths)
     return None
-
-
-class _Meter:
-    """A `Meter` that begins when it is known how much there is to write."""
-
-    def __init__(self) -> None:
-        self._meter = Meter(0)
-
-    def __call__(self, total: int) -> Meter:
-        self._meter = Meter(total)
-        return self._meter
-
-    def end(self, what: str) -> None:
-        """All is done."""
-        self._meter.end(what)
 
 
 def _plan(
