@@ -97,22 +97,27 @@ def write_models(
     path: str, first: Checkpoint, outputs: Sequence[Sequence[Output]], how: How = _PLAINLY
 ) -> None:
     """Write what `merge_models` gave, as a folder if the first model is one. Replaces nothing."""
-    if os.path.lexists(path) and not (os.path.isdir(path) and not os.listdir(path)):
-        raise InputError(f"{shown(path, 400)}: there is something already; name a new place")
+    check_free(path)
     if is_folder(first):
         shards = [
             File(os.path.basename(shard.path), tensors, shard.header.metadata)
             for shard, tensors in zip(first.layout, outputs, strict=True)
         ]
         texts = changed(beside(os.path.dirname(first.layout[0].path)), how.texts)
-        _write_folder(path.rstrip(os.sep) or path, shards, texts, how)
+        write_folder(path.rstrip(os.sep) or path, shards, texts, how)
         return
     progress = how.meter(sum(map(size, outputs[0]))) if how.meter else None
     metadata = first.layout[0].header.metadata
     write_checkpoint(path, outputs[0], metadata, how.threads, progress)
 
 
-def _write_folder(
+def check_free(path: str) -> None:
+    """Raise `InputError` where something is already; an empty folder is nothing."""
+    if os.path.lexists(path) and not (os.path.isdir(path) and not os.listdir(path)):
+        raise InputError(f"{shown(path, 400)}: there is something already; name a new place")
+
+
+def write_folder(
     path: str, shards: Sequence[File], texts: Mapping[str, str | bytes], how: How
 ) -> None:
     """A new folder with shards, by name, and other files: copies of a file, or a content."""

@@ -14,7 +14,6 @@ from tiebreak.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from tiebreak.cli.weights.tokens import Asked
     from tiebreak.weights.checkpoint import Checkpoint
     from tiebreak.weights.methods.method import Method, Parameter
     from tiebreak.weights.vocabulary.models import Tables
@@ -78,7 +77,7 @@ def command(  # noqa: PLR0913, PLR0917  (one for each option)
     threads. An interrupted merge leaves nothing, or with --resume the shards that are whole: the
     same command goes on from them.
     """
-    from tiebreak.cli.weights.sources import fisher_of, opened, opened_fisher
+    from tiebreak.cli.weights.sources import fisher_of, opened, opened_fisher, plan_of
     from tiebreak.cli.weights.tokens import Asked, aligned
     from tiebreak.weights.kernels import computing_on
     from tiebreak.weights.methods import check, method_named
@@ -105,7 +104,8 @@ def command(  # noqa: PLR0913, PLR0917  (one for each option)
         planned = merge_models(merged, chosen, parameters, threads or 0, tables)
         meter = Begun()
         inputs = (base, *models, *fishers)
-        plan = _plan(chosen.name, asked, parameters, inputs) if resume else ""
+        named = [chosen.name, asked, sorted(parameters.items())]
+        plan = plan_of(named, inputs) if resume else ""
         texts = together.texts | index_text(sides[0], planned)
         texts |= tables.texts if tables is not None else {}
         for note in together.notes:
@@ -129,22 +129,6 @@ def _tables(vocabulary: str, origin: Checkpoint, sides: Sequence[Checkpoint]) ->
         return tables_of(paths, origin, sides)
     check_vocabularies(paths)
     return None
-
-
-def _plan(
-    method: str, asked: Asked, parameters: Mapping[str, object], inputs: Sequence[str]
-) -> str:
-    """A digest of everything that the result follows from."""
-    import json
-    from hashlib import blake2b
-
-    from tiebreak.cli.dispatch import version
-    from tiebreak.cli.weights.sources import identity
-
-    named = sorted(parameters.items())
-    everything = [version(), method, asked, named, [identity(name) for name in inputs]]
-    text = json.dumps(everything, default=str)
-    return blake2b(text.encode("utf-8", "surrogateescape"), digest_size=20).hexdigest()
 
 
 def _given(
