@@ -13,6 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from tiebreak.errors import InputError
+from tiebreak.weights.adapters.names import FACTOR
 from tiebreak.weights.conflict import Tensor
 from tiebreak.weights.dtypes import DTYPES
 from tiebreak.weights.engine import File, Output, pooled, write_checkpoint, write_files
@@ -56,6 +57,7 @@ def merge_models(
     With `tables` those with a row for each token are put together by token.
     """
     first = models.sides[0]
+    _check_no_adapters(models)
     by_token = tables.names if tables is not None else frozenset()
     based = method.is_based(parameters)
     inputs = [models.base, *models.sides] if based else models.sides
@@ -159,6 +161,14 @@ def index_text(first: Checkpoint, outputs: Sequence[Sequence[Output]]) -> dict[s
 def is_folder(first: Checkpoint) -> bool:
     """Whether the merged model is a folder."""
     return first.index is not None or os.path.isdir(first.path)
+
+
+def _check_no_adapters(models: Models) -> None:
+    """What an adapter changes is a product of two tensors, which must not be merged one by one."""
+    for model in (models.base, *models.sides):
+        if any(FACTOR.fullmatch(name) for name in model.names):
+            what = "has factors of LoRA, whose products are what is to be merged"
+            raise InputError(f"{shown(model.path)}: {what}: tiebreak weights adapters merge")
 
 
 def _check_same(first: Checkpoint, inputs: Sequence[Checkpoint], by_token: Collection[str]) -> None:

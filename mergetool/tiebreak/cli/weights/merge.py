@@ -23,7 +23,7 @@ def _list(ctx: click.Context, _parameter: click.Parameter, wanted: bool) -> None
     if wanted:
         from tiebreak.weights.methods import METHODS
 
-        click.echo("\n".join(line for method in METHODS.values() for line in _described(method)))
+        click.echo("\n".join(line for method in METHODS.values() for line in described(method)))
         ctx.exit()
 
 
@@ -84,8 +84,7 @@ def command(  # noqa: PLR0913, PLR0917  (one for each option)
     from tiebreak.weights.whole import How, Models, index_text, merge_models, write_models
 
     chosen = method_named(method)
-    given = _given(chosen, weight, density, scale, others)
-    parameters = check(chosen, given, len(models))
+    parameters = check(chosen, given(chosen, weight, density, scale, others), len(models))
     asked = Asked(tokenizer, chat, vocabulary)
     asked.check(chosen)
     with computing_on(device), ExitStack() as stack:
@@ -131,7 +130,7 @@ def _tables(vocabulary: str, origin: Checkpoint, sides: Sequence[Checkpoint]) ->
     return None
 
 
-def _given(
+def given(
     method: Method,
     weight: Sequence[str],
     density: Sequence[str],
@@ -164,7 +163,8 @@ def _read(parameters: Mapping[str, Parameter], name: str, text: str) -> object:
     return found if parameter.per_side else found[0] if len(found) == 1 else text
 
 
-def _described(method: Method) -> list[str]:
+def described(method: Method) -> list[str]:
+    """A method and its parameters, a line each."""
     lines = [f"{method.name}: {method.summary}"]
     for name, parameter in method.parameters.items():
         words = f" ({', '.join(parameter.choices)})" if parameter.choices else ""
