@@ -85,7 +85,7 @@ def deltas(base: Side | None, sides: Sequence[Side], start: int, stop: int) -> D
     found, combine = np.empty((len(sides), stop - start)), host().combine
     less = () if base is None else (base._replace(weight=-1.0),)
     for row, side in zip(found, sides, strict=True):
-        run = Run(memoryview(row).cast("B"), "F64", start, stop - start)
+        run = Run(row.data.cast("B"), "F64", start, stop - start)
         combine(run, None, (Side(side.data, side.dtype), *less), 1.0)
     return found
 

@@ -48,7 +48,7 @@ def changed_by(terms: Terms, change: Change, base: Side | None) -> Content:
 
 def changes_of(found: Doubles, weight: float = 1.0) -> Side:
     """Deltas that were computed, as the kernels take them."""
-    return Side(memoryview(found).cast("B"), "F64", weight, changes=True)
+    return Side(found.data.cast("B"), "F64", weight, changes=True)
 
 
 def agreed(votes: Doubles, values: Doubles, masses: Doubles | None) -> Doubles:
