@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from typing import Final
 
-from tiebreak.weights.methods import dare, fisher, layer_swap, linear, slerp, task_arithmetic, ties
+from tiebreak.weights.methods import (
+    dare,
+    fisher,
+    iso_c,
+    iso_cts,
+    layer_swap,
+    linear,
+    slerp,
+    task_arithmetic,
+    ties,
+    tsv_m,
+)
 from tiebreak.weights.methods.method import (
     Method,
     Parameters,
@@ -26,6 +37,9 @@ METHODS: Final = {
         slerp.METHOD,
         layer_swap.METHOD,
         fisher.METHOD,
+        iso_c.METHOD,
+        iso_cts.METHOD,
+        tsv_m.METHOD,
     )
 }
 
