@@ -54,6 +54,25 @@ class Meter:
         sys.stderr.flush()
 
 
+class Begun:
+    """A meter that begins when it is known how much there is to write."""
+
+    __slots__ = ("_meter",)
+
+    def __init__(self) -> None:
+        """Nothing is to write yet."""
+        self._meter = Meter(0)
+
+    def __call__(self, total: int) -> Meter:
+        """Begin, with so many bytes."""
+        self._meter = Meter(total)
+        return self._meter
+
+    def end(self, what: str) -> None:
+        """All is done."""
+        self._meter.end(what)
+
+
 def on_terminal() -> bool:
     """Whether a line on standard error can be drawn again."""
     return sys.stderr.isatty() and os.environ.get("TERM") != "dumb"

@@ -17,10 +17,10 @@ from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Final, NamedTuple, Self, TypeVar
 
 from tiebreak.errors import InputError
+from tiebreak.weights.blas import one_thread
 from tiebreak.weights.dtypes import DTYPES
 from tiebreak.weights.methods.method import CHUNK, in_turn
 from tiebreak.weights.safetensors import TensorInfo, lay_out, write_header
-from tiebreak.weights.spectrum import one_thread
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence

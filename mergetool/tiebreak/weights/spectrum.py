@@ -9,22 +9,17 @@ A V_small, in the same way, and so on. A value is nothing at the threshold of
 `numpy.linalg.matrix_rank`; directions without one are not in the result, so that nothing depends on
 which vectors happen to span what is empty.
 
-The same matrix gives the same bytes if the linear algebra runs in one thread: `one_thread`.
+The same matrix gives the same bytes in one thread: see `tiebreak.weights.blas`.
 """
 
 from __future__ import annotations
 
-import importlib.util
-from contextlib import contextmanager
-from functools import cache
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
-from tiebreak.errors import UsageError
-
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
     from numpy.typing import NDArray
 
@@ -93,25 +88,3 @@ def _decomposed(matrix: Matrix, most: int, least: float | None) -> Spectrum:
 
 def _threshold(matrix: Matrix, size: float) -> float:
     return size * max(len(matrix), len(matrix.T)) * EPSILON
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Linear algebra in one thread: those of a merge are over tensors.
-
-    Of some libraries the limit is the whole process's and the main thread's to set, of others that
-    of the thread which sets it. So whoever starts threads asks for it, and each of them as well.
-    """
-    with _libraries().limit(limits=1, user_api="blas"):
-        yield
-
-
-@cache
-def _libraries() -> Any:
-    if importlib.util.find_spec("threadpoolctl") is None:
-        raise UsageError(
-            "decomposing matrices needs threadpoolctl: pip install 'tiebreak[weights]'"
-        )
-    from threadpoolctl import ThreadpoolController
-
-    return ThreadpoolController()

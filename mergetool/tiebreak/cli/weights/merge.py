@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tiebreak.cli.meter import Meter
+from tiebreak.cli.meter import Begun
 from tiebreak.errors import UsageError
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ def _list(ctx: click.Context, _parameter: click.Parameter, wanted: bool) -> None
     if wanted:
         from tiebreak.weights.methods import METHODS
 
-        click.echo("\n".join(line for method in METHODS.values() for line in _described(method)))
+        click.echo("\n".join(line for method in METHODS.values() for line in described(method)))
         ctx.exit()
 
 
@@ -68,14 +68,14 @@ def command(  # noqa: PLR0913, PLR0917  (one for each option)
     threads. An interrupted merge leaves nothing, or with --resume the shards that are whole: the
     same command goes on from them.
     """
-    from tiebreak.cli.weights.sources import fisher_of, opened, opened_fisher
+    from tiebreak.cli.weights.sources import fisher_of, opened, opened_fisher, plan_of
     from tiebreak.weights.kernels import computing_on
     from tiebreak.weights.methods import check, method_named
     from tiebreak.weights.whole import How, Models, index_text, merge_models, write_models
 
     chosen = method_named(method)
-    given = _given(chosen, weight, density, scale, others)
-    parameters = check(chosen, given, len(models))
+    asked = given(chosen, weight, density, scale, others)
+    parameters = check(chosen, asked, len(models))
     with computing_on(device), ExitStack() as stack:
         origin, *sides = (stack.enter_context(opened(name)) for name in (base, *models))
         fishers = [
@@ -88,9 +88,10 @@ def command(  # noqa: PLR0913, PLR0917  (one for each option)
         )
         tables = _tables(vocabulary, origin, sides)
         planned = merge_models(together, chosen, parameters, threads or 0, tables)
-        meter = _Meter()
+        meter = Begun()
         inputs = (base, *models, *fishers)
-        plan = _plan(chosen.name, vocabulary, parameters, inputs) if resume else ""
+        named = [chosen.name, vocabulary, sorted(parameters.items())]
+        plan = plan_of(named, inputs) if resume else ""
         texts = tables.texts | index_text(sides[0], planned) if tables is not None else {}
         write_models(output, sides[0], planned, How(threads or 0, meter, plan, texts))
         planned.clear()
@@ -113,38 +114,7 @@ def _tables(vocabulary: str, origin: Checkpoint, sides: Sequence[Checkpoint]) ->
     return None
 
 
-class _Meter:
-    """A `Meter` that begins when it is known how much there is to write."""
-
-    def __init__(self) -> None:
-        self._meter = Meter(0)
-
-    def __call__(self, total: int) -> Meter:
-        self._meter = Meter(total)
-        return self._meter
-
-    def end(self, what: str) -> None:
-        """All is done."""
-        self._meter.end(what)
-
-
-def _plan(
-    method: str, vocabulary: str, parameters: Mapping[str, object], inputs: Sequence[str]
-) -> str:
-    """A digest of everything that the result follows from."""
-    import json
-    from hashlib import blake2b
-
-    from tiebreak.cli.dispatch import version
-    from tiebreak.cli.weights.sources import identity
-
-    named = sorted(parameters.items())
-    everything = [version(), method, vocabulary, named, [identity(name) for name in inputs]]
-    text = json.dumps(everything, default=str)
-    return blake2b(text.encode("utf-8", "surrogateescape"), digest_size=20).hexdigest()
-
-
-def _given(
+def given(
     method: Method,
     weight: Sequence[str],
     density: Sequence[str],
@@ -177,7 +147,8 @@ def _read(parameters: Mapping[str, Parameter], name: str, text: str) -> object:
     return found if parameter.per_side else found[0] if len(found) == 1 else text
 
 
-def _described(method: Method) -> list[str]:
+def described(method: Method) -> list[str]:
+    """A method and its parameters, a line each."""
     lines = [f"{method.name}: {method.summary}"]
     for name, parameter in method.parameters.items():
         words = f" ({', '.join(parameter.choices)})" if parameter.choices else ""

@@ -24,11 +24,13 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import numpy as np
 
 from tiebreak.errors import InputError
-from tiebreak.weights.dtypes import DTYPES, encode
+from tiebreak.weights.blas import one_thread
+from tiebreak.weights.dtypes import DTYPES
 from tiebreak.weights.errors import shown
+from tiebreak.weights.kernels import Run
+from tiebreak.weights.kernels.portable import QUIETLY, moved, store
 from tiebreak.weights.methods.method import Content, Parameters, Terms, combined, in_turn, number
 from tiebreak.weights.methods.method import numbers as numbers_of
-from tiebreak.weights.spectrum import one_thread
 from tiebreak.weights.threeway import is_token_table
 
 if TYPE_CHECKING:
@@ -141,10 +143,11 @@ def _store(terms: Terms, scale: float, change: Matrix, first: int, room: memoryv
     """The base plus the scaled change. What does not move keeps its bits."""
     width, base = DTYPES[terms.dtype].bits // 8, terms.known_base
 
-    def store(start: int, stop: int) -> None:
+    def write(start: int, stop: int) -> None:
         origin = base.values(first + start, first + stop)
-        moves = change[start:stop] * scale
-        values = np.where(moves == 0, origin, origin + moves)
-        room[(first + start) * width : (first + stop) * width] = encode(values, terms.dtype)
+        out = room[(first + start) * width : (first + stop) * width]
+        with np.errstate(**QUIETLY):
+            values = moved(origin, change[start:stop] * scale)
+            store(Run(out, terms.dtype, first + start, stop - start), values)
 
-    in_turn(store, len(change))
+    in_turn(write, len(change))

@@ -5,9 +5,10 @@ Sources: PEFT's documentation of `LoraConfig`, and the checkpoint format in its 
 
 from __future__ import annotations
 
-import re
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING
 
+from tiebreak.weights.adapters.config import CONFIG, UNKNOWN, setting
+from tiebreak.weights.adapters.names import FACTOR
 from tiebreak.weights.errors import shown
 from tiebreak.weights.verifying.folder import Finding
 
@@ -16,13 +17,6 @@ if TYPE_CHECKING:
 
     from tiebreak.weights.safetensors import TensorInfo
     from tiebreak.weights.verifying.folder import Folder
-
-CONFIG: Final = "adapter_config.json"
-
-_FACTOR: Final = re.compile(r"(?:base_model\.model\.)?(.+)\.lora_(embedding_)?([AB])(?:\.weight)?")
-_PLAIN: Final = re.compile(r"[\w.\-]+")
-
-UNKNOWN: Final = object()
 
 Pair = dict[str, tuple[str, "TensorInfo"]]
 
@@ -52,11 +46,11 @@ def settings(folder: Folder) -> Iterator[Finding]:
         if "A" not in pair:
             continue
         file, a = pair["A"]
-        said, rank = _pattern(config, "rank_pattern", "r", module), a.shape[0] if a.shape else None
+        said, rank = setting(config, "rank_pattern", "r", module), a.shape[0] if a.shape else None
         if said is not UNKNOWN and said != rank:
             what = f"r is {shown(repr(said))} for {shown(module)}, its lora_A in {file} has {rank}"
             yield Finding(CONFIG, what, "take the file from the side that trained these factors")
-        alpha = _pattern(config, "alpha_pattern", "lora_alpha", module)
+        alpha = setting(config, "alpha_pattern", "lora_alpha", module)
         if alpha is not UNKNOWN and type(alpha) not in {int, float}:
             what = f"lora_alpha is {shown(repr(alpha))} for {shown(module)}"
             yield Finding(CONFIG, what, "set the number it was trained with: it scales the update")
@@ -66,7 +60,7 @@ def factors(folder: Folder) -> dict[str, Pair]:
     """The factors of each module."""
     found: dict[str, Pair] = {}
     for name, place in folder.tensors.items():
-        match = _FACTOR.fullmatch(name)
+        match = FACTOR.fullmatch(name)
         if match is not None:
             found.setdefault(match[1], {})[match[3]] = place
     return found
@@ -75,20 +69,3 @@ def factors(folder: Folder) -> dict[str, Pair]:
 def _ranks(a: TensorInfo, b: TensorInfo) -> tuple[int | None, int | None]:
     """A is rank x inputs, B is outputs x rank; a convolution has its kernel's sizes after that."""
     return (a.shape[0] if a.shape else None, b.shape[1] if len(b.shape) > 1 else None)
-
-
-def _pattern(config: dict[str, Any], table: str, default: str, module: str) -> object:
-    """A setting for one module: of the first name that the module's ends in, as PEFT reads it.
-
-    PEFT takes the names for regular expressions. Those that really are one are not tried: the file
-    is not trusted, and an expression can take forever.
-    """
-    patterns = config.get(table)
-    for pattern, value in patterns.items() if isinstance(patterns, dict) else ():
-        plain = pattern.replace("\\.", ".").removeprefix("^")
-        if not _PLAIN.fullmatch(plain):
-            return UNKNOWN
-        if f".{module}".endswith(f".{plain}"):
-            found: object = value
-            return found
-    return config.get(default)
