@@ -111,7 +111,8 @@ def _merge(
 
 def _file(file: ConflictedFile, repo: str, merge: str, options: Options) -> Merged:
     start = perf_counter()
-    merged = merge_text(file.path, file.base, file.ours, file.theirs, options.settings)
+    settings = options.settings._replace(lineage=file.lineage)
+    merged = merge_text(file.path, file.base, file.ours, file.theirs, settings)
     seconds = perf_counter() - start
     if merged.document is None or not merged.resolutions:
         outcome = "files with markers in an input" if merged.conflicts else "files clean by lines"

@@ -45,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def build(arrays: Path, runs: Path, model: Path, vocabulary: Path, threads: int) -> None:
     """Train the trees, calibrate, and write all files of a model."""
     data = packed.load(arrays)
-    rows = boosting.rows(data)
+    rows = [boosting.rows(data), boosting.rows(data, hide=True)]
     model.mkdir(parents=True, exist_ok=True)
     trees = boosting.fit(rows, data.right, threads)
     np.savez_compressed(model / "trees.npz", **boosting.flat(trees))

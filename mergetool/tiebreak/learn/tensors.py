@@ -85,6 +85,7 @@ def case_of(example: Example, held: Sequence[Held]) -> Case:
             code=example.language != "(other)",
         ),
         [one.hand for one in held],
+        example.past,
     )
 
 

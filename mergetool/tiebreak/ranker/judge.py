@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tiebreak.conflict import Judge
+    from tiebreak.lineage import Past
     from tiebreak.ranker.hands import Held
     from tiebreak.text.document import Document, Hunk
 
@@ -56,7 +57,14 @@ def case_of(hunk: Hunk, held: Sequence[Held]) -> Case:
         around.after,
         setting_of(document),
         [one.hand for one in held],
+        past_of(hunk),
     )
+
+
+def past_of(hunk: Hunk) -> Past | None:
+    """What the history says of a hunk's sides, where it is known."""
+    lineage, region = hunk.document.lineage, hunk.region
+    return None if lineage is None else lineage.past(region.base, region.ours, region.theirs)
 
 
 def setting_of(document: Document) -> Setting:
