@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
+from functools import partial
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from tiebreak.cli.judging import in_solve
@@ -16,6 +17,7 @@ from tiebreak.cli.outcome import APPLIED, LEFT, PARTLY, RESOLVED, Outcome
 from tiebreak.errors import GitError, InputError
 from tiebreak.git import settings
 from tiebreak.git.install import CHECKPOINTS
+from tiebreak.git.lineage import Lineages, merge_heads
 from tiebreak.git.repository import config_section, git_version
 from tiebreak.git.stages import committed_files, object_sizes, read_objects, stage, unmerged
 from tiebreak.git.worktree import attributes, beyond_link, read_file, write_file
@@ -39,6 +41,7 @@ if TYPE_CHECKING:
     from tiebreak.journal import Entry
     from tiebreak.policy import Policy
     from tiebreak.text.blocks import Rewritten
+    from tiebreak.text.document import Ask
     from tiebreak.text.file import TextMerge
 
 LARGEST: Final = 100 * 1024 * 1024  # bytes of one version; all of them are in memory together
@@ -95,7 +98,7 @@ def solve(
     texts = [conflict for conflict in conflicts if conflict.path not in done]
     plans = [
         _Plan(read) if isinstance(read, Outcome) else _plan_in_time(read, journal, top)
-        for read in _read(texts, top)
+        for read in _read(texts, top, repository.git_dir)
     ]
     if not dry_run:
         plans = [_carry_out(plan, journal, top) for plan in plans]
@@ -126,7 +129,7 @@ def _stage(paths: Sequence[str], top: str) -> None:
         raise GitError(msg) from error
 
 
-def _read(conflicts: Sequence[Unmerged], top: str) -> list[_Sources | Outcome]:
+def _read(conflicts: Sequence[Unmerged], top: str, git_dir: str) -> list[_Sources | Outcome]:
     """Every conflict with its texts, or why it is none of ours."""
     if not conflicts:
         return []
@@ -137,7 +140,9 @@ def _read(conflicts: Sequence[Unmerged], top: str) -> list[_Sources | Outcome]:
     texts = {name: text for name, text in zip(names, contents, strict=True) if text is not None}
     governed = Governed(conflicts, committed, top)
     found = attributes([conflict.path for conflict in conflicts], top)
-    return [_sources(c, found[c.path], texts, governed) for c in conflicts]
+    heads = merge_heads(git_dir)
+    lineages = Lineages(*heads, [conflict.path for conflict in conflicts], top) if heads else None
+    return [_sources(c, found[c.path], texts, governed, lineages) for c in conflicts]
 
 
 def _sources(
@@ -145,6 +150,7 @@ def _sources(
     attributes: Attributes,
     texts: Mapping[str, bytes],
     governed: Governed,
+    lineages: Lineages | None,
 ) -> _Sources | Outcome:
     reason = conflict.obstacle or attributes.converted
     if reason is not None:
@@ -166,10 +172,18 @@ def _sources(
         languages=governed.languages,
         trust_languages=governed.trust_languages,
         judge=governed.judge,
+        lineage=_lineage(conflict, lineages),
     )
     return _Sources(
         conflict.path, base, ours, theirs, how, governed.seconds, conflict.disagrees_on_mode
     )
+
+
+def _lineage(conflict: Unmerged, lineages: Lineages | None) -> Ask | None:
+    """Tells where a conflict's versions come from."""
+    if lineages is None or conflict.ours is None or conflict.theirs is None:
+        return None
+    return partial(lineages.of, conflict.path, conflict.ours.oid, conflict.theirs.oid)
 
 
 class Governed:

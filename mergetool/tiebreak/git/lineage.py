@@ -6,6 +6,7 @@ would fetch one by one.
 
 from __future__ import annotations
 
+import os
 from collections import defaultdict
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -21,6 +22,7 @@ VERSIONS: Final = 60  # of a file on one side, the newest
 LARGEST: Final = 1_000_000  # bytes of a version
 _COMMIT: Final = "\1"
 _OURS: Final = "<"
+_NAMED: Final = "GITHEAD_"  # builtin/merge.c
 _LOG: Final = (
     "--left-right", "--raw", "--no-abbrev", "--no-renames", "-z", "--format=%x01%m%ct %ae",
 )  # fmt: skip
@@ -114,3 +116,22 @@ def _changes(tokens: Sequence[str]) -> Iterator[tuple[str, bool, _Change]]:
         elif token.lstrip("\n").startswith(":"):
             oid = token.split(" ")[3]
             yield next(rest), right, _Change(time, author, oid)
+
+
+def merge_heads(git_dir: str) -> tuple[str, str] | None:
+    """The two commits of an unfinished ``git merge``; None of anything else.
+
+    What picks single commits (rebase, cherry-pick) has other histories than merges have.
+    """
+    try:
+        with open(os.path.join(git_dir, "MERGE_HEAD"), encoding="ascii") as file:
+            heads = file.read().split()
+    except OSError:
+        return None
+    return ("HEAD", heads[0]) if len(heads) == 1 else None
+
+
+def merge_heads_of_driver() -> tuple[str, str] | None:
+    """The same inside a merge driver: ``git merge`` names what it merges in the environment."""
+    heads = [name for name in os.environ if name.startswith(_NAMED)]
+    return ("HEAD", heads[0].removeprefix(_NAMED)) if len(heads) == 1 else None

@@ -2,7 +2,8 @@
 
 What is provable stays so unless the model is sure enough that people choose otherwise. What is not
 has the model's calibrated probability; the first choice alone has a lower bound, that of all hunks
-with a first choice as sure as this one.
+with a first choice as sure as this one. The bounds were counted where the history was known, and so
+they hold there alone.
 """
 
 from __future__ import annotations
@@ -36,8 +37,13 @@ def judge_with(model: Model) -> Judge[Hunk, bytes]:
     def judge(hunk: Hunk, candidates: Sequence[Candidate[bytes]]) -> list[Judgement]:
         ruled = rules.judge(hunk, candidates)
         held = hold([Offer(c.value, c.stratum, c.provable, len(c.drops)) for c in candidates])
-        scores = model.scores(case_of(hunk, held)) if held else None
-        return ruled if scores is None else _combined(model, ruled, held, scores)
+        if not held:
+            return ruled
+        case = case_of(hunk, held)
+        scores = model.scores(case)
+        if scores is None:
+            return ruled
+        return _combined(model, ruled, held, scores, bounded=case.past is not None)
 
     return judge
 
@@ -79,14 +85,19 @@ def setting_of(document: Document) -> Setting:
 
 
 def _combined(
-    model: Model, ruled: Sequence[Judgement], held: Sequence[Held], scores: Sequence[float]
+    model: Model,
+    ruled: Sequence[Judgement],
+    held: Sequence[Held],
+    scores: Sequence[float],
+    *,
+    bounded: bool,
 ) -> list[Judgement]:
     found = [Judgement(0.0, 0.0, UNRANKED) for _ in ruled]
     best = max(range(len(held)), key=lambda index: scores[index])
     for index, one in enumerate(held):
         first, *twins = one.members
         place = 1 + sum(score > scores[index] for score in scores)
-        counted = index == best and model.knows(one.hand.stratum)
+        counted = bounded and index == best and model.knows(one.hand.stratum)
         found[first] = _judgement(model, scores[index], place, counted=counted)
         provable = ruled[first].provable and found[first].probability >= model.calibration.doubt
         found[first] = found[first]._replace(provable=provable)
