@@ -22,6 +22,10 @@ TEXTS = st.lists(st.sampled_from([b"a", b"b", b"(", b")", b"\n", b" ", b"x1"]), 
 )
 
 
+def _aligned(base: bytes, ours: bytes, theirs: bytes) -> Alignment:
+    return Alignment(lex(base), lex(ours), lex(theirs))
+
+
 def _longest(a: str, b: str) -> int:
     """The length of a longest common subsequence, by the textbook's table."""
     row = [0] * (len(b) + 1)
@@ -46,7 +50,7 @@ def test_common_is_a_longest_common_subsequence(a: str, b: str) -> None:
 def test_columns_spell_each_version_and_the_candidate(
     base: bytes, ours: bytes, theirs: bytes, candidate: bytes
 ) -> None:
-    alignment = Alignment(base, ours, theirs)
+    alignment = _aligned(base, ours, theirs)
     for bit, text in ((BASE, base), (OURS, ours), (THEIRS, theirs)):
         spelled = [t for t, v in zip(alignment.tokens, alignment.versions, strict=True) if v & bit]
         assert spelled == lex(text)
@@ -57,7 +61,7 @@ def test_columns_spell_each_version_and_the_candidate(
 
 
 def test_a_token_merge_takes_both_edits_and_drops_what_they_replaced() -> None:
-    alignment = Alignment(b"f(a, b)\n", b"g(a, b)\n", b"f(a, c)\n")
+    alignment = _aligned(b"f(a, b)\n", b"g(a, b)\n", b"f(a, c)\n")
     placed = alignment.place(b"g(a, c)\n")
     codes = dict(zip(placed.tokens, placed.codes, strict=True))
     assert codes[b"g"] == OURS | TAKEN
@@ -68,7 +72,7 @@ def test_a_token_merge_takes_both_edits_and_drops_what_they_replaced() -> None:
 
 
 def test_a_seam_is_where_tokens_meet_that_never_met() -> None:
-    placed = Alignment(b"", b"one\n", b"two\n").place(b"one two\n")
+    placed = _aligned(b"", b"one\n", b"two\n").place(b"one two\n")
     seams = [token for token, seam in zip(placed.tokens, placed.seams, strict=True) if seam]
     assert seams == [b"two"]
 

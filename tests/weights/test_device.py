@@ -28,7 +28,8 @@ def test_the_device_gives_the_bytes_of_numpy(dtype: str, seed: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "method", ["linear", "task_arithmetic", "ties", "dare", "slerp", "layer_swap", "fisher"]
+    "method",
+    ["linear", "task_arithmetic", "ties", "dare", "breadcrumbs", "slerp", "layer_swap", "fisher"],
 )
 def test_whole_models_are_the_same_bytes(
     method: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

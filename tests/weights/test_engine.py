@@ -89,6 +89,7 @@ class Case(NamedTuple):
                 threshold=int(rng.choice([0, 1, 0x3C000000])),
                 key=int(rng.integers(0, 1 << 63)) * 2 + 1,
                 drop=int(rng.choice([0, 1 << 31])),
+                ceiling=int(rng.choice([0, 0x40000000])),
             )
             for _ in range(int(rng.integers(1, 4)))
         )

@@ -9,6 +9,7 @@ Its imports are part of every conflict: no click, no subprocess, no dataclasses.
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sys
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 RESOLVED: Final = 120  # merged, nothing is left to do: driver/tiebreak-driver
 UNRESOLVED: Final = 121  # the file stays unmerged; %A is right as it is
 NO_CHECKPOINT: Final = 122  # no version is one, or none is to be merged as one: git's text merge
+GARBAGE: Final = 100_000  # objects before Python looks for garbage: it lives for one file
 MEMORY: Final = 2 << 30  # bytes of address space; what needs more gets git's text merge
 
 _POINTER: Final = b"version https://git-lfs.github.com/spec/v1\n"
@@ -81,6 +83,7 @@ class Context(NamedTuple):
 def main(argv: Sequence[str]) -> None:
     """Merge one file and end the process; never returns."""
     sys.excepthook = _one_line
+    gc.set_threshold(GARBAGE)
     request = _request(argv)
     _bound_memory(mapped=request.of_tensors)
     try:

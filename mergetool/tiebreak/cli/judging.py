@@ -6,6 +6,7 @@ work, and one line says why: a missing package must not stand in the way of a me
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import TYPE_CHECKING
 
@@ -30,7 +31,10 @@ def in_solve(config: Config) -> Judge[Hunk, bytes] | None:
 
 def in_driver(config: Config) -> Judge[Hunk, bytes] | None:
     """The judge of the merge driver, which starts anew for every file; None: the rules."""
-    return _Learned() if settings.judge(config) == settings.ALWAYS else None
+    if settings.judge(config) != settings.ALWAYS:
+        return None
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # numpy starts threads that nobody uses
+    return _Learned()
 
 
 class _Learned:

@@ -48,7 +48,7 @@ def build(arrays: Path, runs: Path, model: Path, vocabulary: Path, threads: int)
     rows = [boosting.rows(data), boosting.rows(data, hide=True)]
     model.mkdir(parents=True, exist_ok=True)
     trees = boosting.fit(rows, data.right, threads)
-    np.savez_compressed(model / "trees.npz", **boosting.flat(trees))
+    np.save(model / "trees.npy", boosting.flat(trees))
     shutil.copyfile(vocabulary, model / "vocabulary.json")
     network, saved = export.load(runs / "-1" / "model.pt")
     export.to_onnx(network, model / "network.onnx")

@@ -14,10 +14,10 @@ import numpy as np
 
 from tiebreak.learn.split import FOLDS, fold_of
 from tiebreak.ranker import past
-from tiebreak.ranker.trees import ARRAYS, table
+from tiebreak.ranker.trees import NODE, table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from tiebreak.learn.packed import Packed
 
@@ -69,40 +69,26 @@ def out_of_fold(packed: Packed, found: Sequence[Any], threads: int = 0) -> Any:
     return logits
 
 
-def flat(model: Any) -> dict[str, Any]:
-    """A model's trees as the arrays of `tiebreak.ranker.trees`."""
-    nodes: dict[str, list[float]] = {name: [] for name in ARRAYS}
-    depth = 0
+def flat(model: Any) -> Any:
+    """A model's trees as the nodes of `tiebreak.ranker.trees`."""
+    nodes: list[tuple[float, ...]] = []
     for tree in model.dump_model()["tree_info"]:
-        nodes["roots"].append(len(nodes["value"]))
-        depth = max(depth, _add(nodes, tree["tree_structure"]))
-    kinds = {"threshold": np.float32, "value": np.float32, "feature": np.int16}
-    arrays = {name: np.array(values, kinds.get(name, np.int32)) for name, values in nodes.items()}
-    return {**arrays, "depth": np.array(depth)}
+        _add(nodes, tree["tree_structure"])
+    return np.array(nodes, NODE)
 
 
-def _add(nodes: dict[str, list[float]], node: Mapping[str, Any]) -> int:
-    """Append a node and what is below it; the number of steps to its deepest leaf."""
-    here = len(nodes["value"])
-    leaf = "leaf_value" in node
-    for name, value in _values(node, here, leaf=leaf):
-        nodes[name].append(value)
-    if leaf:
-        return 0
-    steps = []
-    for side in ("left", "right"):
-        nodes[side][here] = len(nodes["value"])
-        steps.append(_add(nodes, node[f"{side}_child"]))
-    return 1 + max(steps)
-
-
-def _values(node: Mapping[str, Any], here: int, *, leaf: bool) -> Iterator[tuple[str, float]]:
-    yield "feature", 0 if leaf else node["split_feature"]
+def _add(nodes: list[tuple[float, ...]], node: Mapping[str, Any]) -> int:
+    """Append a node and what is below it; the node's number."""
+    here = len(nodes)
+    if "leaf_value" in node:
+        nodes.append((0, 0.0, here, here, node["leaf_value"]))
+        return here
+    nodes.append(())
     # Rounded down, so that a float32 feature falls on the side that it fell on in training.
-    yield "threshold", 0.0 if leaf else float(_down(node["threshold"]))
-    yield "left", here
-    yield "right", here
-    yield "value", node["leaf_value"] if leaf else 0.0
+    least = float(_down(node["threshold"]))
+    left, right = (_add(nodes, node[f"{side}_child"]) for side in ("left", "right"))
+    nodes[here] = node["split_feature"], least, left, right, 0.0
+    return here
 
 
 def _down(threshold: float) -> Any:

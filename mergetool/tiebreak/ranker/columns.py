@@ -67,19 +67,20 @@ def swapped(code: int) -> int:
 class Alignment:
     """The columns of base, ours and theirs, and every candidate's place in them."""
 
-    __slots__ = ("_followers", "_known", "tokens", "versions")
+    __slots__ = ("_followers", "_known", "sides", "tokens", "versions")
 
+    sides: tuple[list[bytes], ...]  # the tokens of base, ours, theirs
     tokens: list[bytes]  # one a column
     versions: list[int]  # which of the three have it there: a sum of `BASE`, `OURS`, `THEIRS`
 
-    def __init__(self, base: bytes, ours: bytes, theirs: bytes) -> None:
-        """Align the two sides with base and with each other."""
-        sides = [lex(text) for text in (base, ours, theirs)]
+    def __init__(self, base: list[bytes], ours: list[bytes], theirs: list[bytes]) -> None:
+        """Align the two sides with base and with each other; texts as `lex` gives them."""
+        self.sides = base, ours, theirs
         self.tokens, self.versions = [], []
-        self._align(*sides)
-        self._followers = {pair for side in sides for pair in pairwise(side)}
+        self._align(*self.sides)
+        self._followers = {pair for side in self.sides for pair in pairwise(side)}
         self._known: dict[bytes, int] = {}
-        for bit, side in zip((BASE, OURS, THEIRS), sides, strict=True):
+        for bit, side in zip((BASE, OURS, THEIRS), self.sides, strict=True):
             for token in side:
                 self._known[token] = self._known.get(token, 0) | bit
 

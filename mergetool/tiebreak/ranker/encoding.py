@@ -77,9 +77,10 @@ class Encoded(NamedTuple):
 
 def encode(case: Case, pieces: Pieces) -> Encoded | None:
     """Encode a hunk; None when it is too large to be judged."""
-    if sum(len(lex(text)) for text in case.texts) > TOKENS:
+    sides = [lex(text) for text in case.texts]
+    if sum(map(len, sides)) > TOKENS:
         return None
-    alignment = Alignment(*case.texts)
+    alignment = Alignment(*sides)
     before, after = lex(case.before)[-AROUND:], lex(case.after)[:AROUND]
     numbers: dict[bytes, int] = {}
     for token in alignment.tokens:

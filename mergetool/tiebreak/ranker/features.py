@@ -70,7 +70,7 @@ class Known(NamedTuple):
         lines: Counter[bytes] = Counter()
         for text in texts:
             lines |= _lines(text)
-        return cls(texts, alignment, tuple(Counter(lex(text)) for text in texts), lines)
+        return cls(texts, alignment, tuple(map(Counter, alignment.sides)), lines)
 
 
 class Hand(NamedTuple):
@@ -185,7 +185,7 @@ def names() -> list[str]:
     from tiebreak.ranker.columns import Alignment
 
     texts = Texts(b"a\n", b"b\n", b"c\n")
-    known = Known.of(texts, Alignment(*texts))
+    known = Known.of(texts, Alignment(*map(lex, texts)))
     hand = Hand(b"b\n", "", 0.0, 0, 1, provable=False, drops=0)
     hunk = of_hunk(known, Setting(1, 0, 0, code=True), 1) | past.of_hunk(None)
     own = of_candidate(known, known.alignment.place(b"b\n"), hand)

@@ -1,7 +1,7 @@
 """The shipped model: its files, and running it.
 
     network.onnx     one hunk's candidates in, their scores out, NONE first; by ONNX Runtime
-    trees.npz        boosted trees over the features of the candidates
+    trees.npy        boosted trees over the features of the candidates
     vocabulary.json  the pieces of words
     about.json       names of features and strata, calibration, where it comes from
 
@@ -26,9 +26,8 @@ if TYPE_CHECKING:
 
     from tiebreak.ranker.encoding import Case, Encoded
 
-FILES: Final = ("network.onnx", "trees.npz", "vocabulary.json", "about.json")
-NEEDS: Final = ("numpy", "onnxruntime", "tokenizers")
-THREADS: Final = 2
+FILES: Final = ("network.onnx", "trees.npy", "vocabulary.json", "about.json")
+NEEDS: Final = ("numpy", "onnxruntime")
 SURE: Final = 1e-6  # the network's chances are cut to here, so that their log-odds are finite
 
 
@@ -72,14 +71,13 @@ class Model:
         self._strata = {stratum: index for index, stratum in enumerate(strata)}
         self._pieces = vocabulary.load(os.path.join(where, "vocabulary.json"))
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = min(THREADS, os.cpu_count() or 1)
+        options.intra_op_num_threads = 1  # others wait busily: twice the work, for a little time
         options.log_severity_level = 3
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
         self._session = onnxruntime.InferenceSession(
             os.path.join(where, "network.onnx"), options, providers=["CPUExecutionProvider"]
         )
-        with np.load(os.path.join(where, "trees.npz")) as arrays:
-            self._trees = Trees(arrays)
+        self._trees = Trees(np.load(os.path.join(where, "trees.npy")))
 
     def knows(self, stratum: str) -> bool:
         """Whether it learned from candidates of this stratum, and was measured on them."""

@@ -1,4 +1,4 @@
-"""Boosted trees over the features of a hunk's candidates, as flat arrays.
+"""Boosted trees over the features of a hunk's candidates, as one array of nodes.
 
 Every tree is walked for every candidate at once: one step of all walks is one indexing of arrays.
 Trees are small and deep thinking is left to the network; they know the counts, it knows the words.
@@ -6,14 +6,17 @@ Trees are small and deep thinking is left to the network; they know the counts, 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from tiebreak.ranker.features import names
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-ARRAYS: Final = ("roots", "feature", "threshold", "left", "right", "value")
+NODE: Final = [  # one record a node
+    ("feature", "<i2"),
+    ("threshold", "<f4"),
+    ("left", "<i4"),  # the node to go on with where the feature is at most the threshold
+    ("right", "<i4"),  # and else; a leaf goes on with itself
+    ("value", "<f4"),  # of a leaf, in log-odds
+]
 
 
 def table(features: Any) -> Any:
@@ -36,20 +39,26 @@ def _first_own() -> int:
 class Trees:
     """A forest; leaves point to themselves, so that walks of different lengths end together."""
 
-    def __init__(self, arrays: Mapping[str, Any]) -> None:
-        """`arrays` has `ARRAYS`: of nodes, and the first node of each tree; and ``depth``."""
-        self._arrays = {name: arrays[name] for name in ARRAYS}
-        self._depth = int(arrays["depth"])
+    def __init__(self, nodes: Any) -> None:
+        """`nodes` is an array of `NODE`. A node to which no other leads is the root of a tree."""
+        import numpy as np
+
+        self._columns = {name: np.ascontiguousarray(nodes[name]) for name, _ in NODE}
+        left, right = self._columns["left"], self._columns["right"]
+        inner = left != np.arange(len(nodes))
+        led_to = np.zeros(len(nodes), bool)
+        led_to[left[inner]] = led_to[right[inner]] = True
+        self._inner, self._roots = inner, np.nonzero(~led_to)[0]
 
     def logits(self, features: Any) -> Any:
         """The log-odds of every candidate of one hunk to be right."""
         import numpy as np
 
         rows = table(np.asarray(features, np.float32))
-        a = self._arrays
-        nodes = np.broadcast_to(a["roots"], (len(rows), len(a["roots"])))
+        a = self._columns
+        nodes = np.broadcast_to(self._roots, (len(rows), len(self._roots)))
         every = np.arange(len(rows))[:, None]
-        for _ in range(self._depth):
+        while self._inner[nodes].any():
             low = rows[every, a["feature"][nodes]] <= a["threshold"][nodes]
             nodes = np.where(low, a["left"][nodes], a["right"][nodes])
         return a["value"][nodes].sum(axis=1)

@@ -55,16 +55,15 @@ def merge_models(
     """
     first = models.sides[0]
     by_token = tables.names if tables is not None else frozenset()
-    inputs = [models.base, *models.sides] if method.needs_base else models.sides
+    based = method.is_based(parameters)
+    inputs = [models.base, *models.sides] if based else models.sides
     _check_same(first, inputs, by_token)
     names = [name for name in first.names if DTYPES[first.info(name).dtype].is_float]
     rows = dict.fromkeys(by_token, tables.union.first if tables is not None else 0)
     with pooled(threads) as each:
         for side, importance in zip(models.sides, models.importances, strict=False):
             check_belongs(importance, side, names, each)
-        terms = {
-            name: _terms(name, models, rows.get(name, 0), based=method.needs_base) for name in names
-        }
+        terms = {name: _terms(name, models, rows.get(name, 0), based=based) for name in names}
         if method.survey is not None:
             parameters = method.survey(list(terms.values()), parameters, each)
 
@@ -96,22 +95,27 @@ def write_models(
     path: str, first: Checkpoint, outputs: Sequence[Sequence[Output]], how: How = _PLAINLY
 ) -> None:
     """Write what `merge_models` gave, as a folder if the first model is one. Replaces nothing."""
-    if os.path.lexists(path) and not (os.path.isdir(path) and not os.listdir(path)):
-        raise InputError(f"{shown(path, 400)}: there is something already; name a new place")
+    check_free(path)
     if is_folder(first):
         shards = [
             File(os.path.basename(shard.path), tensors, shard.header.metadata)
             for shard, tensors in zip(first.layout, outputs, strict=True)
         ]
         texts = beside(os.path.dirname(first.layout[0].path)) | dict(how.texts)
-        _write_folder(path.rstrip(os.sep) or path, shards, texts, how)
+        write_folder(path.rstrip(os.sep) or path, shards, texts, how)
         return
     progress = how.meter(sum(map(size, outputs[0]))) if how.meter else None
     metadata = first.layout[0].header.metadata
     write_checkpoint(path, outputs[0], metadata, how.threads, progress)
 
 
-def _write_folder(
+def check_free(path: str) -> None:
+    """Raise `InputError` where something is already; an empty folder is nothing."""
+    if os.path.lexists(path) and not (os.path.isdir(path) and not os.listdir(path)):
+        raise InputError(f"{shown(path, 400)}: there is something already; name a new place")
+
+
+def write_folder(
     path: str, shards: Sequence[File], texts: Mapping[str, str | bytes], how: How
 ) -> None:
     """A new folder with shards, by name, and other files: copies of a file, or a content."""

@@ -68,7 +68,7 @@ def command(  # noqa: PLR0913, PLR0917  (one for each option)
     threads. An interrupted merge leaves nothing, or with --resume the shards that are whole: the
     same command goes on from them.
     """
-    from tiebreak.cli.weights.sources import fisher_of, opened, opened_fisher
+    from tiebreak.cli.weights.sources import fisher_of, opened, opened_fisher, plan_of
     from tiebreak.weights.kernels import computing_on
     from tiebreak.weights.methods import check, method_named
     from tiebreak.weights.whole import How, Models, index_text, merge_models, write_models
@@ -90,7 +90,8 @@ def command(  # noqa: PLR0913, PLR0917  (one for each option)
         planned = merge_models(together, chosen, parameters, threads or 0, tables)
         meter = Begun()
         inputs = (base, *models, *fishers)
-        plan = _plan(chosen.name, vocabulary, parameters, inputs) if resume else ""
+        named = [chosen.name, vocabulary, sorted(parameters.items())]
+        plan = plan_of(named, inputs) if resume else ""
         texts = tables.texts | index_text(sides[0], planned) if tables is not None else {}
         write_models(output, sides[0], planned, How(threads or 0, meter, plan, texts))
         planned.clear()
@@ -111,22 +112,6 @@ def _tables(vocabulary: str, origin: Checkpoint, sides: Sequence[Checkpoint]) ->
         return tables_of(paths, origin, sides)
     check_vocabularies(paths)
     return None
-
-
-def _plan(
-    method: str, vocabulary: str, parameters: Mapping[str, object], inputs: Sequence[str]
-) -> str:
-    """A digest of everything that the result follows from."""
-    import json
-    from hashlib import blake2b
-
-    from tiebreak.cli.dispatch import version
-    from tiebreak.cli.weights.sources import identity
-
-    named = sorted(parameters.items())
-    everything = [version(), method, vocabulary, named, [identity(name) for name in inputs]]
-    text = json.dumps(everything, default=str)
-    return blake2b(text.encode("utf-8", "surrogateescape"), digest_size=20).hexdigest()
 
 
 def _given(

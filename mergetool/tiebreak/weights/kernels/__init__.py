@@ -33,8 +33,9 @@ HOST: Final = "cpu"
 class Side(NamedTuple):
     """The bytes of a whole tensor of one model, and what its delta counts.
 
-    `threshold` is the smallest magnitude that is kept, as the bits of a float32 (0: all are);
-    of the random numbers that `key` gives, those below `drop` (of 2**32) drop their element.
+    `threshold` is the smallest magnitude that is kept, as the bits of a float32 (0: all are),
+    `ceiling` the largest (0: none is too large); of the random numbers that `key` gives, those
+    below `drop` (of 2**32) drop their element. A NaN is always kept.
     """
 
     data: memoryview
@@ -43,6 +44,7 @@ class Side(NamedTuple):
     threshold: int = 0
     key: int = 0
     drop: int = 0
+    ceiling: int = 0
 
     def values(self, start: int, stop: int) -> NDArray[np.float64]:
         """A stretch of its elements as numbers."""

@@ -197,16 +197,19 @@ class Device:
         return _sizes(values - origin)
 
     def _weighted(self, side: Side, origin: Tensor | None, run: Run) -> Tensor:
-        """The weighted delta; 0 where it is trimmed or dropped."""
+        """The weighted delta; 0 where it is trimmed or dropped, which a NaN never is."""
         delta = self._values(side, run.start, run.stop)
         if origin is not None:
             delta = delta - origin
         if side.threshold:
             delta = torch.where(_sizes(delta) >= side.threshold, delta, 0.0)
+        if side.ceiling:
+            sizes = _sizes(delta)
+            delta = torch.where((sizes <= side.ceiling) | (sizes > INFINITE), delta, 0.0)
         if side.drop:
             places = torch.arange(run.start, run.stop, dtype=torch.int64, device=self._device)
             numbers = _shifted(_mix(places * GOLDEN + _signed(side.key)), 32)
-            delta = torch.where(numbers >= side.drop, delta, 0.0)
+            delta = torch.where((numbers >= side.drop) | delta.isnan(), delta, 0.0)
         return delta * side.weight
 
     def _store(self, run: Run, values: Tensor) -> None:

@@ -23,7 +23,7 @@
 #define INLINE static inline
 #endif
 
-#define VERSION 2 /* of the functions below; native.py asks for it */
+#define VERSION 3 /* of the functions below; native.py asks for it */
 #define BLOCK 256 /* elements: the arrays of a block stay in the first-level cache */
 
 enum { BF16, F16, F32, F64 };
@@ -35,6 +35,7 @@ typedef struct {
     uint64_t key;       /* of the random numbers */
     uint32_t threshold; /* the smallest magnitude that is kept, as the bits of a float */
     uint32_t drop;      /* elements whose random number is below this are dropped */
+    uint32_t ceiling;   /* the largest magnitude that is kept; 0: any */
 } Side;
 
 typedef struct {
@@ -156,19 +157,24 @@ INLINE uint64_t mix(uint64_t x) {
 
 #define GOLDEN 0x9e3779b97f4a7c15
 
-/* weight * (side - base) of a block; 0 where the delta is trimmed or dropped. */
+/* weight * (side - base) of a block; 0 where the delta is trimmed or dropped, which a NaN never is. */
 INLINE void weighted(double *out, const Side *side, const double *base, int64_t start, int64_t at, int64_t count) {
     double weight = side->weight;
-    uint32_t threshold = side->threshold;
+    uint32_t threshold = side->threshold, ceiling = side->ceiling;
     load(out, side->data, side->type, at, count);
     if (base)
         for (int64_t i = 0; i < count; i++) out[i] -= base[i];
     if (threshold)
         for (int64_t i = 0; i < count; i++) out[i] = magnitude(out[i]) >= threshold ? out[i] : 0.0;
+    if (ceiling)
+        for (int64_t i = 0; i < count; i++) {
+            uint32_t size = magnitude(out[i]);
+            out[i] = (size <= ceiling) | (size > 0x7f800000) ? out[i] : 0.0;
+        }
     if (side->drop)
         for (int64_t i = 0; i < count; i++) {
             uint64_t number = mix(side->key + (uint64_t)(start + at + i) * GOLDEN);
-            out[i] = (uint32_t)(number >> 32) >= side->drop ? out[i] : 0.0;
+            out[i] = ((uint32_t)(number >> 32) >= side->drop) | (out[i] != out[i]) ? out[i] : 0.0;
         }
     if (weight != 1.0)
         for (int64_t i = 0; i < count; i++) out[i] *= weight;

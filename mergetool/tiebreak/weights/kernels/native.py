@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from tiebreak.weights.kernels import Run, Side
 
 NAME: Final = "_kernels.so"
-VERSION: Final = 2  # of kernels.c
+VERSION: Final = 3  # of kernels.c
 
 _TYPES: Final = {"BF16": 0, "F16": 1, "F32": 2, "F64": 3}
 
@@ -32,6 +32,7 @@ class _Side(ctypes.Structure):
         ("key", ctypes.c_uint64),
         ("threshold", ctypes.c_uint32),
         ("drop", ctypes.c_uint32),
+        ("ceiling", ctypes.c_uint32),
     )
 
 
@@ -180,6 +181,7 @@ def _sides(sides: Sequence[Side], start: int) -> ctypes.Array[_Side]:
                 side.key,
                 side.threshold,
                 side.drop,
+                side.ceiling,
             )
             for side in sides
         )

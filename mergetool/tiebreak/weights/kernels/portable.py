@@ -22,26 +22,26 @@ UPPER: Final = 1 << 16
 LOWER: Final = 15  # bits
 GOLDEN: Final = np.uint64(0x9E3779B97F4A7C15)
 
-_QUIETLY: Final[dict[str, Any]] = {"over": "ignore", "invalid": "ignore", "divide": "ignore"}
+QUIETLY: Final[dict[str, Any]] = {"over": "ignore", "invalid": "ignore", "divide": "ignore"}
 
 
 def combine(run: Run, base: Side | None, sides: tuple[Side, ...], scale: float) -> None:
     """See `Kernels.combine`."""
-    with np.errstate(**_QUIETLY):
+    with np.errstate(**QUIETLY):
         origin = None if base is None else base.values(run.start, run.stop)
-        total = _weighted(sides[0], origin, run.start, run.stop)
+        total = weighted(sides[0], origin, run.start, run.stop)
         for side in sides[1:]:
-            total = total + _weighted(side, origin, run.start, run.stop)
-        _store(run, _moved(origin, total * scale))
+            total = total + weighted(side, origin, run.start, run.stop)
+        store(run, moved(origin, total * scale))
 
 
 def elect(run: Run, base: Side, sides: tuple[Side, ...], scale: float, *, mean: bool) -> None:
     """See `Kernels.elect`."""
-    with np.errstate(**_QUIETLY):
+    with np.errstate(**QUIETLY):
         origin = base.values(run.start, run.stop)
         plus, minus, heavy, light, first, bad = (np.zeros(run.elements) for _ in range(6))
         for side in sides:
-            term = _weighted(side, origin, run.start, run.stop)
+            term = weighted(side, origin, run.start, run.stop)
             weight = abs(side.weight)
             up, down = term > 0, term < 0
             plus += np.where(up, term, 0.0)
@@ -54,14 +54,14 @@ def elect(run: Run, base: Side, sides: tuple[Side, ...], scale: float, *, mean: 
         total = np.where(positive, plus, minus)
         if mean:
             total = np.where(total == 0, 0.0, total / np.where(positive, heavy, light))
-        _store(run, _moved(origin, total * scale + bad))
+        store(run, moved(origin, total * scale + bad))
 
 
 def weigh(
     run: Run, sides: tuple[Side, ...], importances: tuple[Side, ...], floors: tuple[float, ...]
 ) -> None:
     """See `Kernels.weigh`."""
-    with np.errstate(**_QUIETLY):
+    with np.errstate(**QUIETLY):
         shares = [_share(run, *one) for one in zip(importances, floors, strict=True)]
         mass = sum(shares[1:], start=shares[0])
         first = low = high = sides[0].values(run.start, run.stop)
@@ -73,7 +73,7 @@ def weigh(
             total = total + values * (share / mass)
         mean = np.where(mass == 0, first, total)
         mean = np.where(mean < low, low, mean)
-        _store(run, np.where(mean > high, high, mean))
+        store(run, np.where(mean > high, high, mean))
 
 
 def _share(run: Run, importance: Side, floor: float) -> Doubles:
@@ -83,7 +83,7 @@ def _share(run: Run, importance: Side, floor: float) -> Doubles:
 
 def magnitudes(base: Side, side: Side, start: int, count: int) -> NDArray[np.uint32]:
     """See `Kernels.magnitudes`."""
-    with np.errstate(**_QUIETLY):
+    with np.errstate(**QUIETLY):
         return _magnitudes(side.values(start, start + count) - base.values(start, start + count))
 
 
@@ -120,18 +120,26 @@ def equal(one: memoryview, other: memoryview) -> bool:
     )
 
 
-def _weighted(side: Side, origin: Doubles | None, start: int, stop: int) -> Doubles:
-    """The weighted delta; 0 where it is trimmed or dropped."""
+def weighted(side: Side, origin: Doubles | None, start: int, stop: int) -> Doubles:
+    """The weighted delta; 0 where it is trimmed or dropped, which a NaN never is."""
     delta = side.values(start, stop)
     if origin is not None:
         delta = delta - origin
     if side.threshold:
         delta = np.where(_magnitudes(delta) >= side.threshold, delta, 0.0)
+    if side.ceiling:
+        sizes = _magnitudes(delta)
+        delta = np.where((sizes <= side.ceiling) | (sizes > INFINITE), delta, 0.0)
     if side.drop:
-        places = np.arange(start, stop, dtype=np.uint64)
-        numbers = _mix(np.uint64(side.key) + places * GOLDEN) >> np.uint64(32)
-        delta = np.where(numbers >= side.drop, delta, 0.0)
+        numbers = chance(side.key, start, stop)
+        delta = np.where((numbers >= side.drop) | np.isnan(delta), delta, 0.0)
     return delta * side.weight
+
+
+def chance(key: int, start: int, stop: int) -> Words:
+    """The random numbers of these elements, each below 2**32."""
+    places = np.arange(start, stop, dtype=np.uint64)
+    return cast("Words", _mix(np.uint64(key) + places * GOLDEN) >> np.uint64(32))
 
 
 def _magnitudes(delta: Doubles) -> NDArray[np.uint32]:
@@ -148,13 +156,13 @@ def _mix(numbers: Words) -> Words:
     return cast("Words", mixed ^ (mixed >> np.uint64(31)))
 
 
-def _moved(origin: Doubles | None, delta: Doubles) -> Doubles:
+def moved(origin: Doubles | None, delta: Doubles) -> Doubles:
     """What does not move keeps its bits: -0.0 + 0.0 would be 0.0."""
     if origin is None:
         return delta
     return cast("Doubles", np.where(delta == 0, origin, origin + delta))
 
 
-def _store(run: Run, values: Doubles) -> None:
+def store(run: Run, values: Doubles) -> None:
     """Round once; one NaN stands for all of them."""
     run.out[:] = encode(np.where(np.isnan(values), np.nan, values), run.dtype)

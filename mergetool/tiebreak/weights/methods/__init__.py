@@ -4,7 +4,26 @@ from __future__ import annotations
 
 from typing import Final
 
-from tiebreak.weights.methods import dare, fisher, layer_swap, linear, slerp, task_arithmetic, ties
+from tiebreak.weights.methods import (
+    breadcrumbs,
+    dare,
+    della,
+    fisher,
+    karcher,
+    layer_swap,
+    linear,
+    magmax,
+    model_stock,
+    multislerp,
+    nearswap,
+    nuslerp,
+    passthrough,
+    ram,
+    sce,
+    slerp,
+    task_arithmetic,
+    ties,
+)
 from tiebreak.weights.methods.method import (
     Method,
     Parameters,
@@ -23,8 +42,19 @@ METHODS: Final = {
         task_arithmetic.METHOD,
         ties.METHOD,
         dare.METHOD,
+        della.METHOD,
+        breadcrumbs.METHOD,
+        magmax.METHOD,
+        sce.METHOD,
+        ram.METHOD,
+        model_stock.METHOD,
         slerp.METHOD,
+        nuslerp.METHOD,
+        multislerp.METHOD,
+        karcher.METHOD,
+        nearswap.METHOD,
         layer_swap.METHOD,
+        passthrough.METHOD,
         fisher.METHOD,
     )
 }

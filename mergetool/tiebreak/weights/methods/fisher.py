@@ -34,6 +34,7 @@ from tiebreak.weights.methods.method import (
     Terms,
     number,
     numbers,
+    some_weight,
 )
 
 if TYPE_CHECKING:
@@ -57,8 +58,6 @@ class _Size(NamedTuple):
 def survey(tensors: Sequence[Terms], parameters: Parameters, each: Each) -> Parameters:
     """The coefficient and the floor of every model, over all tensors."""
     weights = numbers(parameters, "weight")
-    if not any(weights):
-        raise UsageError("fisher: weights that are all 0 leave nothing")
     sizes = [_size(tensors, model, each) for model in range(len(weights))]
     coefficients = tuple(
         weight / math.sqrt(size.squares)
@@ -152,4 +151,5 @@ METHOD: Final = Method(
     needs_importance=True,
     sides=(2, None),
     survey=survey,
+    fitting=some_weight,
 )

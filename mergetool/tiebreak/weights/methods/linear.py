@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from typing import Final
 
-from tiebreak.errors import UsageError
 from tiebreak.weights.methods.method import (
     WEIGHT,
     Content,
@@ -20,23 +19,19 @@ from tiebreak.weights.methods.method import (
     Terms,
     combined,
     numbers,
+    weighted,
+    weights_to_divide_by,
 )
 
 
 def prepare(terms: Terms, parameters: Parameters, each: Each) -> Content:
     """See `Method.prepare`."""
-    weights = numbers(parameters, "weight")
     if parameters["normalize"]:
-        total = sum(weights)
-        if total == 0:
-            raise UsageError("linear: weights that sum to 0 cannot be normalized")
-        weights = tuple(weight / total for weight in weights)
         if terms.same():
             return terms.sides[0].data
-    sides = tuple(
-        side._replace(weight=weight) for side, weight in zip(terms.sides, weights, strict=True)
-    )
-    return combined(terms, None, sides)
+        weights = numbers(parameters, "weight")
+        parameters = {**parameters, "weight": tuple(w / sum(weights) for w in weights)}
+    return combined(terms, None, weighted(terms, parameters))
 
 
 METHOD: Final = Method(
@@ -48,4 +43,5 @@ METHOD: Final = Method(
     },
     prepare=prepare,
     needs_base=False,
+    fitting=weights_to_divide_by,
 )

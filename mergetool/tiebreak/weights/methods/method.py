@@ -62,6 +62,10 @@ class Terms(NamedTuple):
             if side.dtype != base.dtype or not equal(side.data, base.data)
         )
 
+    def only(self, numbers: Sequence[int]) -> Terms:
+        """The same tensor of these models alone."""
+        return self._replace(sides=tuple(self.sides[number] for number in numbers))
+
     def same(self) -> bool:
         """Whether all sides have the same bytes; the base is not looked at."""
         first, equal = self.sides[0], kernels().equal
@@ -81,6 +85,7 @@ Fill = Callable[[int, int, memoryview], None]  # from, to, room for exactly thes
 Content = Fill | memoryview
 Prepare = Callable[[Terms, Parameters, Each], Content]
 Survey = Callable[[Sequence[Terms], Parameters, Each], Parameters]
+Fitting = Callable[[Parameters], str | None]
 
 
 class Parameter(NamedTuple):
@@ -96,7 +101,11 @@ class Parameter(NamedTuple):
 
 
 class Method(NamedTuple):
-    """A registered method. `survey` looks at all its tensors together before the first one."""
+    """A registered method.
+
+    `survey` looks at all its tensors together before the first one; `fitting` says what is
+    wrong with parameters that are right one by one and do not go together.
+    """
 
     name: str
     summary: str
@@ -106,9 +115,20 @@ class Method(NamedTuple):
     needs_importance: bool = False  # a second tensor of each side: `tiebreak.weights.importance`
     sides: tuple[int, int | None] = (1, None)  # how many models it merges
     survey: Survey | None = None
+    fitting: Fitting | None = None
+
+    def is_based(self, parameters: Parameters) -> bool:
+        """Whether the base is looked at."""
+        return self.needs_base and parameters.get("around") != ZERO
 
 
+BASE: Final = "base"
+ZERO: Final = "zero"
+AROUND: Final = Parameter(
+    BASE, "what vectors are seen from: changes, or whole models", choices=(BASE, ZERO)
+)
 WEIGHT: Final = Parameter(1.0, "how much each model counts", per_side=True)
+ELECT: Final = Parameter("none", "whether signs are elected as in TIES", choices=("none", "mass"))
 LAMBDA: Final = Parameter(1.0, "scale of the merged change")
 
 
@@ -132,6 +152,40 @@ def elected(terms: Terms, sides: tuple[Side, ...], scale: float, *, mean: bool) 
         elect(Run(out, dtype, start, stop - start), base, sides, scale, mean=mean)
 
     return fill
+
+
+def changes(terms: Terms, parameters: Parameters) -> tuple[Terms, Parameters]:
+    """The models that differ from the base, and what the parameters say of them."""
+    numbers = terms.changed()
+    return terms.only(numbers), {
+        name: tuple(value[number] for number in numbers) if isinstance(value, tuple) else value
+        for name, value in parameters.items()
+    }
+
+
+def weighted(terms: Terms, parameters: Parameters) -> tuple[Side, ...]:
+    """The models with their weights."""
+    weights = numbers(parameters, "weight")
+    return tuple(side._replace(weight=w) for side, w in zip(terms.sides, weights, strict=True))
+
+
+def unmoved(terms: Terms) -> Content:
+    """The base as it is, in the type of the result."""
+    base = terms.known_base
+    return base.data if base.dtype == terms.dtype else combined(terms, base, (base,))
+
+
+def some_weight(parameters: Parameters) -> str | None:
+    """`Method.fitting` of methods that divide by weights of which none is negative."""
+    return None if any(numbers(parameters, "weight")) else "weights that are all 0 leave nothing"
+
+
+def weights_to_divide_by(parameters: Parameters) -> str | None:
+    """`Method.fitting` of methods that divide by the sum of the weights."""
+    divides = parameters.get("normalize", True) and parameters.get("elect", "none") == "none"
+    if divides and sum(numbers(parameters, "weight")) == 0:
+        return "weights that sum to 0 cannot be divided by"
+    return None
 
 
 def fingerprint(data: memoryview, each: Each) -> int:
@@ -161,6 +215,9 @@ def check(method: Method, given: Mapping[str, object], sides: int) -> dict[str, 
         if value is None:
             raise UsageError(f"{method.name} needs the parameter {name}: {parameter.help}")
         checked[name] = _value(f"{method.name}: {name}", parameter, value, sides)
+    problem = method.fitting(checked) if method.fitting is not None else None
+    if problem is not None:
+        raise UsageError(f"{method.name}: {problem}")
     return checked
 
 

@@ -18,20 +18,21 @@ from tiebreak.weights.methods.method import (
     Method,
     Parameters,
     Terms,
+    changes,
     combined,
     number,
-    numbers,
+    unmoved,
+    weighted,
 )
 
 
 def prepare(terms: Terms, parameters: Parameters, each: Each) -> Content:
     """See `Method.prepare`."""
-    base, weights = terms.known_base, numbers(parameters, "weight")
-    sides = tuple(terms.sides[i]._replace(weight=weights[i]) for i in terms.changed())
-    if not sides and base.dtype == terms.dtype:
-        return base.data
-    # without a changed side only the type changes
-    return combined(terms, base, sides or (base,), number(parameters, "lambda"))
+    terms, parameters = changes(terms, parameters)
+    if not terms.sides:
+        return unmoved(terms)
+    sides, scale = weighted(terms, parameters), number(parameters, "lambda")
+    return combined(terms, terms.base, sides, scale)
 
 
 METHOD: Final = Method(

@@ -26,9 +26,12 @@ from tiebreak.weights.methods.method import (
     Parameter,
     Parameters,
     Terms,
+    changes,
     elected,
     number,
     numbers,
+    unmoved,
+    weighted,
 )
 from tiebreak.weights.trim import threshold, threshold_of_all
 
@@ -52,11 +55,10 @@ def survey(tensors: Sequence[Terms], parameters: Parameters, each: Each) -> Para
 
 def prepare(terms: Terms, parameters: Parameters, each: Each) -> Content:
     """See `Method.prepare`."""
-    base, weights, densities = (
-        terms.known_base,
-        numbers(parameters, "weight"),
-        numbers(parameters, "density"),
-    )
+    terms, parameters = changes(terms, parameters)
+    if not terms.sides:
+        return unmoved(terms)
+    base, densities = terms.known_base, numbers(parameters, "density")
 
     def least(side: int) -> int:
         if THRESHOLDS in parameters:
@@ -64,11 +66,9 @@ def prepare(terms: Terms, parameters: Parameters, each: Each) -> Content:
         return threshold(base, terms.sides[side], terms.elements, densities[side], each)
 
     sides = tuple(
-        terms.sides[side]._replace(weight=weights[side], threshold=least(side))
-        for side in terms.changed()
+        side._replace(threshold=least(place))
+        for place, side in enumerate(weighted(terms, parameters))
     )
-    if not sides and base.dtype == terms.dtype:
-        return base.data
     mean = bool(parameters["normalize"])
     return elected(terms, sides, number(parameters, "lambda"), mean=mean)
 
