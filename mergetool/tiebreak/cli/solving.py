@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from tiebreak.cli.judging import in_solve
 from tiebreak.cli.limits import limited
 from tiebreak.cli.outcome import APPLIED, LEFT, PARTLY, RESOLVED, Outcome
+from tiebreak.cli.surveying import Sources, survey
 from tiebreak.errors import GitError, InputError
 from tiebreak.git import settings
 from tiebreak.git.install import CHECKPOINTS
@@ -45,18 +46,6 @@ if TYPE_CHECKING:
     from tiebreak.text.file import TextMerge
 
 LARGEST: Final = 100 * 1024 * 1024  # bytes of one version; all of them are in memory together
-
-
-class _Sources(NamedTuple):
-    """A conflict's three texts, and what governs it."""
-
-    path: str
-    base: bytes
-    ours: bytes
-    theirs: bytes
-    how: Settings
-    seconds: float
-    disagrees_on_mode: bool
 
 
 class _Plan(NamedTuple):
@@ -95,10 +84,14 @@ def solve(
     journal = Journal(repository.common_dir)
     found = _checkpoints(conflicts, repository, journal, dry_run=dry_run)
     done = {outcome.path for outcome in found}
-    texts = [conflict for conflict in conflicts if conflict.path not in done]
+    wanted = {conflict.path for conflict in conflicts} - done
+    texts = [c for c in (unmerged(top) if pathspecs else conflicts) if c.path not in done]
+    reads = _read(texts, top, repository.git_dir) if wanted else []
+    survey([read for read in reads if isinstance(read, Sources)])
     plans = [
         _Plan(read) if isinstance(read, Outcome) else _plan_in_time(read, journal, top)
-        for read in _read(texts, top, repository.git_dir)
+        for read in reads
+        if read.path in wanted
     ]
     if not dry_run:
         plans = [_carry_out(plan, journal, top) for plan in plans]
@@ -129,7 +122,7 @@ def _stage(paths: Sequence[str], top: str) -> None:
         raise GitError(msg) from error
 
 
-def _read(conflicts: Sequence[Unmerged], top: str, git_dir: str) -> list[_Sources | Outcome]:
+def _read(conflicts: Sequence[Unmerged], top: str, git_dir: str) -> list[Sources | Outcome]:
     """Every conflict with its texts, or why it is none of ours."""
     if not conflicts:
         return []
@@ -151,7 +144,7 @@ def _sources(
     texts: Mapping[str, bytes],
     governed: Governed,
     lineages: Lineages | None,
-) -> _Sources | Outcome:
+) -> Sources | Outcome:
     reason = conflict.obstacle or attributes.converted
     if reason is not None:
         return Outcome(conflict.path, LEFT, reason)
@@ -174,7 +167,7 @@ def _sources(
         judge=governed.judge,
         lineage=_lineage(conflict, lineages),
     )
-    return _Sources(
+    return Sources(
         conflict.path, base, ours, theirs, how, governed.seconds, conflict.disagrees_on_mode
     )
 
@@ -230,7 +223,7 @@ class Governed:
         return found[0].for_path(path) if found else WeightsRecipe()
 
 
-def _plan_in_time(sources: _Sources, journal: Journal, top: str) -> _Plan:
+def _plan_in_time(sources: Sources, journal: Journal, top: str) -> _Plan:
     """`_plan`, for as long as the driver may take for one file."""
     try:
         with limited(sources.seconds):
@@ -240,7 +233,7 @@ def _plan_in_time(sources: _Sources, journal: Journal, top: str) -> _Plan:
         return _Plan(Outcome(sources.path, LEFT, limit))
 
 
-def _plan(sources: _Sources, journal: Journal, top: str) -> _Plan:
+def _plan(sources: Sources, journal: Journal, top: str) -> _Plan:
     """Merge one file, find its conflicts in the work tree, and decide what to do with it."""
     before = read_file(os.path.join(top, sources.path))
     if before is None or beyond_link(sources.path, top):
@@ -267,7 +260,7 @@ def _plan(sources: _Sources, journal: Journal, top: str) -> _Plan:
     return _Plan(outcome, before, form.restore(found.text), entry, contents)
 
 
-def _form(text: bytes, sources: _Sources) -> _Form:
+def _form(text: bytes, sources: Sources) -> _Form:
     """Undo what git does to line ends on checkout, where that can be told for sure."""
     stored = sources.base + sources.ours + sources.theirs
     crlf = text.count(b"\r\n")
@@ -276,7 +269,7 @@ def _form(text: bytes, sources: _Sources) -> _Form:
     return _Form(text, crlf=False)
 
 
-def _closest(text: bytes, sources: _Sources) -> tuple[TextMerge, Rewritten, Settings]:
+def _closest(text: bytes, sources: Sources) -> tuple[TextMerge, Rewritten, Settings]:
     """Merge as ort does, and as `git merge-file` does if not every block of the file is found."""
     tried = []
     for algorithm in (sources.how.algorithm, "myers"):
@@ -319,9 +312,7 @@ def _best_guess(merge: TextMerge, found: Rewritten) -> str:
     return "nothing to propose"
 
 
-def _status(
-    merge: TextMerge, found: Rewritten, how: Settings, sources: _Sources
-) -> tuple[str, str]:
+def _status(merge: TextMerge, found: Rewritten, how: Settings, sources: Sources) -> tuple[str, str]:
     """How far the file has come. Only what is settled in every respect is staged."""
     if found.left or has_markers(found.text, how.marker_size):
         return PARTLY, ""
@@ -335,7 +326,7 @@ def _status(
 
 
 def _entry(
-    sources: _Sources, before: bytes, merge: TextMerge, found: Rewritten, journal: Journal
+    sources: Sources, before: bytes, merge: TextMerge, found: Rewritten, journal: Journal
 ) -> tuple[Entry, dict[str, bytes]]:
     """What to record. What the driver had done in the same file before is kept with it."""
     texts = Texts(sources.base, sources.ours, sources.theirs, before, found.text)

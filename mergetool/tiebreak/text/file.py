@@ -108,8 +108,8 @@ def merge_text(
     sides = (base, ours, theirs)
     if any(map(is_binary, sides)):
         return TextMerge(ours, ours, 0, unmerged=True, resolutions=(), document=None)
-    regions = merge_lines(base, ours, theirs, algorithm=settings.algorithm)
-    document = Document(path, regions, _language(path, settings), settings.lineage)
+    document = document_of(path, base, ours, theirs, settings)
+    regions = document.regions
     floor = settings.render(regions)
     if floor.conflicts == 0 and settings.audit and not any(map(has_markers, sides)):
         return _audited(document, floor, settings)
@@ -129,6 +129,12 @@ def merge_text(
     if own is None or settings.trust_languages:
         return merged
     return merged._replace(resolutions=_suggested(document, own, merged.resolutions))
+
+
+def document_of(path: str, base: bytes, ours: bytes, theirs: bytes, settings: Settings) -> Document:
+    """Three texts merged by lines, as `merge_text` begins."""
+    regions = merge_lines(base, ours, theirs, algorithm=settings.algorithm)
+    return Document(path, regions, _language(path, settings), settings.lineage)
 
 
 def _language(path: str, settings: Settings) -> Language | None:
