@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from tiebreak.conflict import Candidate, Ranked, Resolution
     from tiebreak.ranker.judge import Learned
     from tiebreak.ranker.model import Model
+    from tiebreak.text.document import Hunk
     from tiebreak.text.language import Language
 
 SURVEYED = 100  # files of a merge, at the most
