@@ -315,6 +315,12 @@ def test_a_shard_size_is_in_bytes(
             "models:\n  - {model: base, parameters: {weight: 1}}",
             "recipe.yml:4: weight of the base model plays no part in ties",
         ),
+        (
+            TIES,
+            "density: 0.5",
+            "density: [{filter: slef_attn, value: 0.1}, {value: 0.5}]",
+            "recipe.yml:7: filter 'slef_attn' is in no tensor's name",
+        ),
     ],
 )
 def test_what_has_no_effect_is_said(  # noqa: PLR0913, PLR0917

@@ -149,6 +149,7 @@ def _checked(recipe: Recipe, opened: Opened, options: Options) -> Iterator[str]:
 def _write(step: Step, text: bytes, opened: Opened, options: Options) -> None:
     from tiebreak.cli.weights.sources import plan_of
     from tiebreak.weights.mergekit.assembly import assemble
+    from tiebreak.weights.mergekit.binding import idle_filters
     from tiebreak.weights.mergekit.donor import texts_of
     from tiebreak.weights.mergekit.merging import outputs_of
     from tiebreak.weights.mergekit.shards import files_of, index_of
@@ -157,6 +158,7 @@ def _write(step: Step, text: bytes, opened: Opened, options: Options) -> None:
     recipe = step.recipe
     assembly = assemble(recipe, opened.models, opened.configs, common=options.common)
     _say(f"left out: {name}" for name in assembly.left_out)
+    _say(idle_filters(recipe, assembly.names))
     outputs = outputs_of(assembly, opened.models, options.choices)
     giver = opened.models[recipe.models[0]]
     files = files_of(outputs, giver, options.largest)

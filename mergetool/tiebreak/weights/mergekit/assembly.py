@@ -52,6 +52,12 @@ class Assembly(NamedTuple):
     untied: bool
     left_out: tuple[str, ...]  # tensors that not all models have, where that is wanted
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Every tensor's names, in the output and in the models."""
+        names = (name for piece in self.pieces for name in (piece.name, *piece.inputs.values()))
+        return tuple(dict.fromkeys(names))
+
 
 def assemble(recipe: Recipe, models: Models, configs: Configs, *, common: bool = False) -> Assembly:
     """Plan a recipe. With `common`, tensors that not all models have are left out.

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from tiebreak.errors import InputError
 from tiebreak.weights.checkpoint import INDEX_ENDING
 from tiebreak.weights.errors import shown
-from tiebreak.weights.mergekit.config import CONFIG, Changes, changed, layer_counts
+from tiebreak.weights.mergekit.config import CONFIG, Changes, Restack, changed, layer_counts
 from tiebreak.weights.mergekit.document import refused
 from tiebreak.weights.mergekit.layers import stacks_of
 from tiebreak.weights.mergekit.merging import bulk_dtype
@@ -108,13 +108,17 @@ def texts_of(
         and name not in _NOT_COPIED
         and (tokenizer or name not in _TOKENIZER)
     }
-    changes = [
-        Changes(
-            layers=[(configs[model], number) for model, number in stack.layers], stack=stack.stack
+    counts = {name: stack.length for name, stack in stacks_of(donor.names).items()}
+    restacked = [
+        Restack(
+            name,
+            [(configs[model], number) for model, number in layers],
+            counts.get(name, 0),
+            [other for other in counts if other != name],
         )
-        for stack in assembly.restacked
+        for name, layers in assembly.restacked
     ]
-    changes.append(Changes(dtype=bulk_dtype(outputs), untied=assembly.untied))
+    changes = Changes(bulk_dtype(outputs), restacked, assembly.untied)
     config = changed(next(iter(configs.values())), changes)
     if config is not None:
         texts[CONFIG] = config
