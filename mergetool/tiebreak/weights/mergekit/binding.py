@@ -97,7 +97,8 @@ def idle_filters(recipe: Recipe, names: Sequence[str]) -> Iterator[str]:
         for setting in settings.values.values():
             for rule in setting.rules:
                 if not any(map(rule.holds, names)):
-                    yield f"{rule.place}: filter {shown(rule.filter or '')!r} is in no tensor's name"
+                    word = shown(rule.filter or "")
+                    yield f"{rule.place}: filter {word!r} is in no tensor's name"
 
 
 def _all_settings(recipe: Recipe) -> Iterator[Settings]:
