@@ -2,8 +2,8 @@
 
 The output's is that of the donor (the base model, or without one the first model that the recipe
 names), with what the merge changes in it: the number of layers, lists with an entry for each layer,
-the element type, the number of tokens, and whether the output matrix is the embedding. mergekit
-leaves lists of layers as they were, and the type where the recipe does not name one.
+and the element type; what it says of tokens is for `tiebreak.weights.tokenizer`. mergekit leaves
+lists of layers as they were, and the type where the recipe does not name one.
 """
 
 from __future__ import annotations
@@ -38,13 +38,6 @@ class Config(NamedTuple):
     text: bytes | None
     value: Mapping[str, Any]
 
-    def setting(self, key: str) -> object:
-        """A setting of the model, or of the part of it that reads text."""
-        nested = self.value.get("text_config")
-        if key not in self.value and isinstance(nested, dict):
-            return nested.get(key)
-        return self.value.get(key)
-
     @property
     def architecture(self) -> str:
         """What kind of model it is; "" where that is not said."""
@@ -71,7 +64,6 @@ class Changes(NamedTuple):
 
     dtype: str = ""
     restacked: Sequence[Restack] = ()
-    untied: bool = False
 
 
 def read_config(folder: str) -> Config:
@@ -88,6 +80,11 @@ def read_config(folder: str) -> Config:
     if not isinstance(value, dict):
         raise InputError(f"{shown(path, 400)}: expected an object with settings")
     return Config(path, text, value)
+
+
+def with_text(config: Config, text: bytes) -> Config:
+    """The configuration with another content."""
+    return config._replace(text=text, value=json.loads(text))
 
 
 def layer_counts(config: Config) -> dict[str, int]:
@@ -114,8 +111,6 @@ def changed(donor: Config, changes: Changes) -> bytes | None:
         _restack(value, donor, restack)
     if changes.dtype in _NAMES:
         _set_dtype(value, _NAMES[changes.dtype])
-    if changes.untied:
-        _untie(value)
     return dump(value, donor.text)
 
 
@@ -184,11 +179,3 @@ def _set_dtype(value: dict[str, Any], name: str) -> None:
 
 def _names_type(place: Mapping[str, Any], key: str) -> bool:
     return place.get(key) in {*_NAMES.values(), *(f"torch.{name}" for name in _NAMES.values())}
-
-
-def _untie(value: dict[str, Any]) -> None:
-    places = [value, *(found for found in value.values() if isinstance(found, dict))]
-    for place in places:
-        if "tie_word_embeddings" in place:
-            place["tie_word_embeddings"] = False
-    value["tie_word_embeddings"] = False
