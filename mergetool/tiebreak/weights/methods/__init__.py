@@ -10,6 +10,8 @@ from tiebreak.weights.methods import (
     dare,
     della,
     fisher,
+    iso_c,
+    iso_cts,
     karcher,
     layer_swap,
     linear,
@@ -24,6 +26,7 @@ from tiebreak.weights.methods import (
     slerp,
     task_arithmetic,
     ties,
+    tsv_m,
 )
 from tiebreak.weights.methods.method import (
     Method,
@@ -58,6 +61,9 @@ METHODS: Final = {
         layer_swap.METHOD,
         passthrough.METHOD,
         fisher.METHOD,
+        iso_c.METHOD,
+        iso_cts.METHOD,
+        tsv_m.METHOD,
     )
 }
 
