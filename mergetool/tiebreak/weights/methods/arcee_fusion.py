@@ -1,133 +1,85 @@
-"""Arcee Fusion: only the changes that stand out, by their size and by how much their row changed.
+"""Arcee Fusion: the changes that matter most, and none of the others.
 
-    k(row) = sum_j p_j log(p_j / q_j)
-             p = softmax(model[row]) + 1e-8,  q = softmax(base[row]) + 1e-8
-    s(p) = |model(p) - base(p)| * k(row of p)
-    merged = model where s >= median(s) + 1.5 * (upper quartile - lower quartile of s), else base
+    importance(p) = |x(p) - base(p)| * KL(row of p)
+    KL = sum over the row of u * ln(u / v),  u = softmax(row of x) + 1e-8, v the same of the base
+    threshold = median + 1.5 * (upper quartile - lower quartile) of the tensor's importances
+    merged = x where importance >= threshold, base elsewhere
 
-mergekit's `arcee_fusion` (Arcee AI; no paper). A row goes along the last dimension, a tensor of
-less than two is one row. Quantiles are entries of the sorted scores: number floor(q * (n - 1)).
-They are taken over all of them, to the precision of a float32; mergekit takes a million at random
-of larger tensors, so that no two of its runs need be the same.
+mergekit's `arcee_fusion` (Arcee), for a model and a base; a row is what the last dimension holds.
+The quartiles are those of the whole tensor, of importances rounded to float32, and exact:
+mergekit draws a million entries. Of two models the first is the base.
 """
 
 from __future__ import annotations
 
-from functools import partial
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from tiebreak.weights.gram import deltas
 from tiebreak.weights.kernels.portable import QUIETLY
-from tiebreak.weights.methods.blocks import BLOCK, changed_by
-from tiebreak.weights.methods.method import Content, Each, Method, Parameters, Terms, unmoved
-from tiebreak.weights.trim import LOWER, no_counts, select
+from tiebreak.weights.methods.blocks import BLOCK, changed_by, counts_of
+from tiebreak.weights.methods.method import Content, Each, Method, Parameters, Terms
+from tiebreak.weights.trim import select
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    from tiebreak.weights.kernels import Side
+    from tiebreak.weights.methods.blocks import Change, Doubles
 
-    from tiebreak.weights.methods.blocks import Doubles
-
-LEAST: Final = 1e-8  # what is added to a probability
-FENCE: Final = 1.5  # times the distance of the quartiles, above the median
-
-
-class _Scored(NamedTuple):
-    """A tensor, the length of its rows, and how much each of them changed."""
-
-    terms: Terms
-    length: int
-    changed: Doubles
-
-    def scores(self, start: int, stop: int) -> Doubles:
-        """Of a stretch of elements."""
-        base, side = self.terms.known_base, self.terms.sides[0]
-        rows = np.arange(start, stop) // self.length
-        with np.errstate(**QUIETLY):
-            moved = np.abs(side.values(start, stop) - base.values(start, stop))
-            return np.asarray(moved * self.changed[rows])
+LEAST: Final = 1e-8
+QUARTILES: Final = (0.25, 0.5, 0.75)
+BEYOND: Final = 1.5
 
 
 def prepare(terms: Terms, parameters: Parameters, each: Each) -> Content:
     """See `Method.prepare`."""
-    if not terms.changed():
-        return unmoved(terms)
-    length = terms.shape[-1] if len(terms.shape) > 1 else terms.elements
-    found = each(partial(_divergences, terms, length), terms.elements)
-    scored = _Scored(terms, length, np.concatenate(found))
-    least = _fence(scored, each)
+    *first, last = terms.sides
+    origin = first[0] if first else terms.known_base
+    pair = terms._replace(base=origin, sides=(last,))
+    if not pair.changed() and origin.dtype == terms.dtype:
+        return origin.data
+    width = terms.shape[-1] if terms.shape else 1
+    divergences = _divergences(origin, last, terms.elements, max(1, width))
 
-    def change(deltas: Doubles, start: int) -> Doubles:
-        kept = ~(scored.scores(start, start + deltas.shape[1]) < least)  # NaN too
-        return np.asarray(np.where(kept, deltas[0], 0.0))
+    def importances(found: Doubles, start: int) -> Doubles:
+        rows = np.arange(start, start + found.shape[1]) // width
+        return np.abs(found[0]) * divergences[rows]
 
-    return changed_by(terms, change, terms.base)
+    threshold = _threshold(pair, importances, each)
 
+    def change(found: Doubles, start: int) -> Doubles:
+        return np.where(importances(found, start) < threshold, 0.0, found[0])
 
-def _divergences(terms: Terms, length: int, start: int, stop: int) -> Doubles:
-    """Of the rows that begin in a stretch of elements."""
-    first, last = -(-start // length), -(-stop // length)
-    found = np.empty(last - first)
-    step = max(1, BLOCK // length)
-    for row in range(first, last, step):
-        rows = min(step, last - row)
-        found[row - first : row - first + rows] = _diverging(terms, row, rows, length)
-    return found
+    return changed_by(pair, change, origin)
 
 
-def _diverging(terms: Terms, row: int, rows: int, length: int) -> Doubles:
-    """The Kullback-Leibler divergences of a few rows together."""
-    sides = (terms.sides[0], terms.known_base)
-    p, q = (
-        _shares(side.values(row * length, (row + rows) * length).reshape(rows, length))
-        for side in sides
-    )
-    with np.errstate(**QUIETLY):
-        return np.asarray((p * np.log(p / q)).sum(axis=1))
+def _threshold(pair: Terms, importances: Change, each: Each) -> float:
+    """From where on importances count."""
+    counts = counts_of(pair, importances, each)
+    ranks = [pair.elements - int(share * (pair.elements - 1)) for share in QUARTILES]
+    bits = np.array([select(counts, rank) for rank in ranks], np.uint32)
+    lower, median, upper = bits.view(np.float32).astype(float)
+    return float(median + BEYOND * (upper - lower))
 
 
-def _shares(values: Doubles) -> Doubles:
-    with np.errstate(**QUIETLY):
-        powers = np.exp(values - values.max(axis=1, keepdims=True))
-        return np.asarray(powers / powers.sum(axis=1, keepdims=True) + LEAST)
-
-
-def _fence(scored: _Scored, each: Each) -> float:
-    """The score from which on a change stands out."""
-    count = scored.terms.elements
-
-    def counts(prefix: int | None) -> NDArray[np.uint64]:
-        return sum(each(partial(_counts, scored, prefix), count), start=no_counts(prefix))
-
-    upper = counts(None)
-
-    def quantile(share: float) -> float:
-        rank = count - int(share * (count - 1))
-        bits = select(lambda prefix: upper if prefix is None else counts(prefix), rank)
-        return float(np.uint32(bits).view(np.float32))
-
-    low, median, high = map(quantile, (0.25, 0.5, 0.75))
-    return median + FENCE * (high - low)
-
-
-def _counts(scored: _Scored, prefix: int | None, start: int, stop: int) -> NDArray[np.uint64]:
-    """How often which score is in a stretch, as `trim.Counts`."""
-    total = no_counts(prefix)
-    for at in range(start, stop, BLOCK):
-        scores = np.abs(scored.scores(at, min(at + BLOCK, stop)))
-        keys = scores.astype(np.float32).view(np.uint32)
-        if prefix is None:
-            places = keys >> LOWER
-        else:
-            places = keys[keys >> LOWER == prefix] & ((1 << LOWER) - 1)
-        total += np.bincount(places, minlength=len(total)).astype(np.uint64)
-    return total
+def _divergences(base: Side, side: Side, elements: int, width: int) -> Doubles:
+    """How far each row of the model is from the base's, as distributions."""
+    step = max(1, BLOCK // width) * width
+    found = [np.empty(0)]
+    for start in range(0, elements, step):
+        with np.errstate(**QUIETLY):
+            rows = deltas(None, (side, base), start, min(start + step, elements))
+            rows = rows.reshape(2, -1, width)
+            powers = np.exp(rows - rows.max(axis=2, keepdims=True))
+            one, other = powers / powers.sum(axis=2, keepdims=True) + LEAST
+            found.append((one * np.log(one / other)).sum(axis=1))
+    return np.concatenate(found)
 
 
 METHOD: Final = Method(
     name="arcee_fusion",
-    summary="only the changes that stand out, in rows that changed much",
+    summary="the base (of two models: the first) with the changes of the model that matter most",
     parameters={},
     prepare=prepare,
-    sides=(1, 1),
+    sides=(1, 2),
 )
