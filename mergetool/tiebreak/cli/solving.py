@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from tiebreak.cli.judging import in_solve
 from tiebreak.cli.limits import limited
 from tiebreak.cli.outcome import APPLIED, LEFT, PARTLY, RESOLVED, Outcome
+from tiebreak.cli.remembering import remembered
 from tiebreak.errors import GitError, InputError
 from tiebreak.git import settings
 from tiebreak.git.install import CHECKPOINTS
@@ -95,7 +96,7 @@ def solve(
     texts = [conflict for conflict in conflicts if conflict.path not in done]
     plans = [
         _Plan(read) if isinstance(read, Outcome) else _plan_in_time(read, journal, top)
-        for read in _read(texts, top)
+        for read in _read(texts, repository)
     ]
     if not dry_run:
         plans = [_carry_out(plan, journal, top) for plan in plans]
@@ -113,7 +114,7 @@ def _checkpoints(
 
     top = repository.top or ""
     committed = read_objects([f"HEAD:{NAME}"], top)[0]
-    governed = Governed(conflicts, committed, top)
+    governed = Governed(conflicts, committed, repository)
     work = Work(repository, top, governed, journal, dry_run)
     return solve_checkpoints(work, conflicts)
 
@@ -126,16 +127,17 @@ def _stage(paths: Sequence[str], top: str) -> None:
         raise GitError(msg) from error
 
 
-def _read(conflicts: Sequence[Unmerged], top: str) -> list[_Sources | Outcome]:
+def _read(conflicts: Sequence[Unmerged], repository: Repository) -> list[_Sources | Outcome]:
     """Every conflict with its texts, or why it is none of ours."""
     if not conflicts:
         return []
+    top = repository.top or ""
     versions = [v for c in conflicts if c.obstacle is None for v in (c.base, c.ours, c.theirs) if v]
     sizes = object_sizes(sorted({version.oid for version in versions}), top)
     names = [name for name, size in sizes.items() if size <= LARGEST]
     committed, *contents = read_objects([f"HEAD:{NAME}", *names], top)
     texts = {name: text for name, text in zip(names, contents, strict=True) if text is not None}
-    governed = Governed(conflicts, committed, top)
+    governed = Governed(conflicts, committed, repository)
     found = attributes([conflict.path for conflict in conflicts], top)
     return [_sources(c, found[c.path], texts, governed) for c in conflicts]
 
@@ -166,6 +168,7 @@ def _sources(
         languages=governed.languages,
         trust_languages=governed.trust_languages,
         judge=governed.judge,
+        remembered=governed.remembered,
     )
     return _Sources(
         conflict.path, base, ours, theirs, how, governed.seconds, conflict.disagrees_on_mode
@@ -181,15 +184,19 @@ class Governed:
 
     __slots__ = (
         "_allowed", "_committed", "_work_tree", "algorithm", "config", "judge", "languages",
-        "seconds", "style", "trust_languages",
+        "remembered", "seconds", "style", "trust_languages",
     )  # fmt: skip
 
-    def __init__(self, conflicts: Sequence[Unmerged], committed: bytes | None, top: str) -> None:
+    def __init__(
+        self, conflicts: Sequence[Unmerged], committed: bytes | None, repository: Repository
+    ) -> None:
         """`committed` is the recipe of the commit that is merged into."""
+        top = repository.top or ""
         self.config = config = dict(config_section(settings.KEYS))
         self.algorithm = algorithm_of("histogram", git_version())
         self.style = settings.style(config)
         self.judge = in_solve(config)
+        self.remembered = remembered(config, repository.common_dir)
         self.seconds = settings.timeout(config)
         self._allowed = settings.allowed(config)
         self.trust_languages = settings.repository_languages(config)
