@@ -203,3 +203,13 @@ def test_views_outlive_the_checkpoint(tmp_path: Path) -> None:
     with open_checkpoint(str(file)) as found:
         held = np.frombuffer(found.raw("b"), np.float32)
     assert held.tolist() == [2, 2, 2]
+
+
+@pytest.mark.parametrize("length", [0x0280, 0x0380, 0x0480, 0x0580])
+def test_a_header_whose_length_looks_like_a_pickle(length: int, tmp_path: Path) -> None:
+    file = tmp_path / "m.safetensors"
+    start = len(checkpoint(A, {"x": ""})) - sum(array.nbytes for array in A.values()) - 8
+    file.write_bytes(checkpoint(A, {"x": "x" * (length - start)}))
+    assert file.read_bytes()[:8] == length.to_bytes(8, "little")
+    with open_checkpoint(str(file)) as found:
+        assert list(found.names) == list(A)

@@ -186,7 +186,7 @@ def open_shard(path: str) -> Shard:
     """Map one safetensors file and check its header."""
     head = _head(path)
     for magic, what in _OTHERS:
-        if head.startswith(magic):
+        if head.startswith(magic) and not _begins_with_header(head):
             _refuse(path, f"this is {what}")
     if not head:
         _refuse(path, "the file is empty")
@@ -196,6 +196,11 @@ def open_shard(path: str) -> Shard:
     except (OSError, ValueError) as error:  # ValueError: it has become empty
         _refuse(path, f"cannot be mapped: {shown(str(error))}")
     return Shard(path, read_header(view, path), view)
+
+
+def _begins_with_header(head: bytes) -> bool:
+    """Whether these are a length and a brace: a header of 896 bytes begins as a pickle does."""
+    return head[5:9] == b"\0\0\0{"
 
 
 def is_index(head: bytes) -> bool:

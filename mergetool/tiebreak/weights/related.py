@@ -35,10 +35,10 @@ def is_related(versions: Versions, steps: Sequence[Step]) -> bool:
     if versions.base is None or not merges:
         return True
     pairs = ([(m.base, m.ours) for m in merges], [(m.base, m.theirs) for m in merges])
-    return all(_cosine(side) >= LEAST for side in pairs)
+    return all(cosine(side) >= LEAST for side in pairs)
 
 
-def _cosine(pairs: Sequence[tuple[Tensor | None, Tensor | None]]) -> float:
+def cosine(pairs: Sequence[tuple[Tensor | None, Tensor | None]]) -> float:
     """The cosine over all pairs together; 1 where there is too little to tell."""
     product = base_square = side_square = 0.0
     seen = 0
@@ -54,8 +54,8 @@ def _cosine(pairs: Sequence[tuple[Tensor | None, Tensor | None]]) -> float:
         side_square += float(second @ second)
     if seen < ENOUGH or not side_square:
         return 1.0
-    cosine: float = product / (base_square * side_square) ** 0.5
-    return cosine if cosine == cosine else 1.0  # noqa: PLR0124  (NaN: its own check says so)
+    found: float = product / (base_square * side_square) ** 0.5
+    return found if found == found else 1.0  # noqa: PLR0124  (NaN: its own check says so)
 
 
 def _sample(tensor: Tensor) -> NDArray[np.float64] | None:

@@ -7,19 +7,22 @@ from the first model.
 
 from __future__ import annotations
 
+import json
 import os
 from functools import partial
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from tiebreak.errors import InputError
+from tiebreak.weights.adapters.names import FACTOR
 from tiebreak.weights.conflict import Tensor
 from tiebreak.weights.dtypes import DTYPES
 from tiebreak.weights.engine import File, Output, pooled, write_checkpoint, write_files
 from tiebreak.weights.errors import shown
 from tiebreak.weights.importance import check_belongs
 from tiebreak.weights.kernels import Side
+from tiebreak.weights.layout import TOTAL
 from tiebreak.weights.methods import Terms
-from tiebreak.weights.newfolder import beside, finish, new_folder
+from tiebreak.weights.newfolder import beside, changed, finish, new_folder
 from tiebreak.weights.partial import PLAN, partial_folder
 from tiebreak.weights.threeway import is_token_table
 from tiebreak.weights.vocabulary.tables import Rows
@@ -54,6 +57,7 @@ def merge_models(
     With `tables` those with a row for each token are put together by token.
     """
     first = models.sides[0]
+    _check_no_adapters(models)
     by_token = tables.names if tables is not None else frozenset()
     based = method.is_based(parameters)
     inputs = [models.base, *models.sides] if based else models.sides
@@ -85,7 +89,7 @@ class How(NamedTuple):
     threads: int = 0
     meter: Meter | None = None
     plan: str = ""
-    texts: Mapping[str, bytes] = {}  # files of the folder that are not copies of the first model's
+    texts: Mapping[str, str | bytes | None] = {}  # besides the first model's, or instead: `beside`
 
 
 _PLAINLY: Final = How()
@@ -95,22 +99,27 @@ def write_models(
     path: str, first: Checkpoint, outputs: Sequence[Sequence[Output]], how: How = _PLAINLY
 ) -> None:
     """Write what `merge_models` gave, as a folder if the first model is one. Replaces nothing."""
-    if os.path.lexists(path) and not (os.path.isdir(path) and not os.listdir(path)):
-        raise InputError(f"{shown(path, 400)}: there is something already; name a new place")
+    check_free(path)
     if is_folder(first):
         shards = [
             File(os.path.basename(shard.path), tensors, shard.header.metadata)
             for shard, tensors in zip(first.layout, outputs, strict=True)
         ]
-        texts = beside(os.path.dirname(first.layout[0].path)) | dict(how.texts)
-        _write_folder(path.rstrip(os.sep) or path, shards, texts, how)
+        texts = changed(beside(os.path.dirname(first.layout[0].path)), how.texts)
+        write_folder(path.rstrip(os.sep) or path, shards, texts, how)
         return
     progress = how.meter(sum(map(size, outputs[0]))) if how.meter else None
     metadata = first.layout[0].header.metadata
     write_checkpoint(path, outputs[0], metadata, how.threads, progress)
 
 
-def _write_folder(
+def check_free(path: str) -> None:
+    """Raise `InputError` where something is already; an empty folder is nothing."""
+    if os.path.lexists(path) and not (os.path.isdir(path) and not os.listdir(path)):
+        raise InputError(f"{shown(path, 400)}: there is something already; name a new place")
+
+
+def write_folder(
     path: str, shards: Sequence[File], texts: Mapping[str, str | bytes], how: How
 ) -> None:
     """A new folder with shards, by name, and other files: copies of a file, or a content."""
@@ -132,18 +141,34 @@ def _write(files: Sequence[File], how: How, finished: Callable[[str], None] | No
 
 
 def index_text(first: Checkpoint, outputs: Sequence[Sequence[Output]]) -> dict[str, bytes]:
-    """The first model's index with the total of what is written; nothing without one."""
-    from tiebreak.weights.vocabulary.models import with_total
+    """The first model's index with the total and the places of what is written.
+
+    Nothing without an index, or if it says so already.
+    """
+    from tiebreak.weights.settings_files import dump
 
     if first.index is None:
         return {}
     with open(first.index.path, "rb") as file:
-        return {os.path.basename(first.index.path): with_total(file.read(), outputs)}
+        raw = file.read()
+    found = json.loads(raw)
+    metadata, total = found.get("metadata", {}), sum(size(o) for shard in outputs for o in shard)
+    known = {"metadata": metadata | {TOTAL: total}} if TOTAL in metadata else {}
+    after = found | known | {"weight_map": first.index.weight_map}
+    return {} if after == found else {os.path.basename(first.index.path): dump(after, raw)}
 
 
 def is_folder(first: Checkpoint) -> bool:
     """Whether the merged model is a folder."""
     return first.index is not None or os.path.isdir(first.path)
+
+
+def _check_no_adapters(models: Models) -> None:
+    """What an adapter changes is a product of two tensors, which must not be merged one by one."""
+    for model in (models.base, *models.sides):
+        if any(FACTOR.fullmatch(name) for name in model.names):
+            what = "has factors of LoRA, whose products are what is to be merged"
+            raise InputError(f"{shown(model.path)}: {what}: tiebreak weights adapters merge")
 
 
 def _check_same(first: Checkpoint, inputs: Sequence[Checkpoint], by_token: Collection[str]) -> None:

@@ -16,6 +16,7 @@ COMMANDS: Final = {
     "verify": "tiebreak.cli.weights.verify",
     "textconv": "tiebreak.cli.weights.textconv",
     "merge": "tiebreak.cli.weights.merge",
+    "mergekit": "tiebreak.cli.weights.mergekit",
     "convert": "tiebreak.cli.weights.convert",
     "fisher": "tiebreak.cli.weights.fisher",
     "adapters": "tiebreak.cli.weights.adapters",

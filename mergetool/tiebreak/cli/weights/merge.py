@@ -23,7 +23,7 @@ def _list(ctx: click.Context, _parameter: click.Parameter, wanted: bool) -> None
     if wanted:
         from tiebreak.weights.methods import METHODS
 
-        click.echo("\n".join(line for method in METHODS.values() for line in _described(method)))
+        click.echo("\n".join(line for method in METHODS.values() for line in described(method)))
         ctx.exit()
 
 
@@ -42,6 +42,13 @@ def _list(ctx: click.Context, _parameter: click.Parameter, wanted: bool) -> None
     "--vocabulary", type=click.Choice(["same", "union", "ignore"]), default="same",
     help="Tokens that models added: refuse a clash, match rows by token, or do not look.",
 )  # fmt: skip
+@click.option(
+    "--tokenizer", metavar="SOURCE",
+    help="Of the result: union, base, or one of the MODELs. Rows are matched by token.",
+)  # fmt: skip
+@click.option(
+    "--chat-template", "chat", metavar="TEMPLATE", help="auto, a name, a .jinja file, or Jinja."
+)
 @click.option("--resume", is_flag=True, help="Keep shards that are whole, and go on from them.")
 @click.option(
     "--methods", is_flag=True, is_eager=True, expose_value=False, callback=_list,
@@ -60,6 +67,8 @@ def command(  # noqa: PLR0913, PLR0917  (one for each option)
     device: str,
     resume: bool,  # noqa: FBT001  (click's)
     vocabulary: str,
+    tokenizer: str | None,
+    chat: str | None,
 ) -> None:
     """Merge the MODELs, whose common origin is BASE, into OUT.
 
@@ -68,14 +77,16 @@ def command(  # noqa: PLR0913, PLR0917  (one for each option)
     threads. An interrupted merge leaves nothing, or with --resume the shards that are whole: the
     same command goes on from them.
     """
-    from tiebreak.cli.weights.sources import fisher_of, opened, opened_fisher
+    from tiebreak.cli.weights.sources import fisher_of, opened, opened_fisher, plan_of
+    from tiebreak.cli.weights.tokens import Asked, aligned
     from tiebreak.weights.kernels import computing_on
     from tiebreak.weights.methods import check, method_named
     from tiebreak.weights.whole import How, Models, index_text, merge_models, write_models
 
     chosen = method_named(method)
-    given = _given(chosen, weight, density, scale, others)
-    parameters = check(chosen, given, len(models))
+    parameters = check(chosen, given(chosen, weight, density, scale, others), len(models))
+    asked = Asked(tokenizer, chat, vocabulary)
+    asked.check(chosen)
     with computing_on(device), ExitStack() as stack:
         origin, *sides = (stack.enter_context(opened(name)) for name in (base, *models))
         fishers = [
@@ -83,15 +94,21 @@ def command(  # noqa: PLR0913, PLR0917  (one for each option)
             for name, side in zip(models, sides, strict=True)
             if chosen.needs_importance
         ]
-        together = Models(
+        together = aligned(asked, (base, *models), (origin, *sides), chosen, output)
+        origin, *sides = together.models
+        tables = None if tokenizer else _tables(vocabulary, origin, sides)
+        merged = Models(
             origin, sides, [stack.enter_context(opened_fisher(name)) for name in fishers]
         )
-        tables = _tables(vocabulary, origin, sides)
-        planned = merge_models(together, chosen, parameters, threads or 0, tables)
+        planned = merge_models(merged, chosen, parameters, threads or 0, tables)
         meter = Begun()
         inputs = (base, *models, *fishers)
-        plan = _plan(chosen.name, vocabulary, parameters, inputs) if resume else ""
-        texts = tables.texts | index_text(sides[0], planned) if tables is not None else {}
+        named = [chosen.name, asked, sorted(parameters.items())]
+        plan = plan_of(named, inputs) if resume else ""
+        texts = together.texts | index_text(sides[0], planned)
+        texts |= tables.texts if tables is not None else {}
+        for note in together.notes:
+            click.echo(note, err=True)
         write_models(output, sides[0], planned, How(threads or 0, meter, plan, texts))
         planned.clear()
         meter.end(f"{output}: {len(sides[0])} tensors")
@@ -113,23 +130,7 @@ def _tables(vocabulary: str, origin: Checkpoint, sides: Sequence[Checkpoint]) ->
     return None
 
 
-def _plan(
-    method: str, vocabulary: str, parameters: Mapping[str, object], inputs: Sequence[str]
-) -> str:
-    """A digest of everything that the result follows from."""
-    import json
-    from hashlib import blake2b
-
-    from tiebreak.cli.dispatch import version
-    from tiebreak.cli.weights.sources import identity
-
-    named = sorted(parameters.items())
-    everything = [version(), method, vocabulary, named, [identity(name) for name in inputs]]
-    text = json.dumps(everything, default=str)
-    return blake2b(text.encode("utf-8", "surrogateescape"), digest_size=20).hexdigest()
-
-
-def _given(
+def given(
     method: Method,
     weight: Sequence[str],
     density: Sequence[str],
@@ -162,7 +163,8 @@ def _read(parameters: Mapping[str, Parameter], name: str, text: str) -> object:
     return found if parameter.per_side else found[0] if len(found) == 1 else text
 
 
-def _described(method: Method) -> list[str]:
+def described(method: Method) -> list[str]:
+    """A method and its parameters, a line each."""
     lines = [f"{method.name}: {method.summary}"]
     for name, parameter in method.parameters.items():
         words = f" ({', '.join(parameter.choices)})" if parameter.choices else ""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 from contextlib import ExitStack, contextmanager
+from hashlib import blake2b
 from typing import TYPE_CHECKING, Final
 
 from tiebreak.cli.scratch import scratch
@@ -22,14 +24,15 @@ from tiebreak.weights.checkpoint import (
 from tiebreak.weights.errors import CheckpointError, shown
 from tiebreak.weights.importance import MAKE, beside
 from tiebreak.weights.lfs import LONGEST_POINTER, parse_pointer
+from tiebreak.weights.newfolder import BESIDE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from tiebreak.weights.checkpoint import Checkpoint
     from tiebreak.weights.lfs import Pointer
 
-_WANTED: Final = (".safetensors", ".json")
+_WANTED: Final = (".safetensors", *BESIDE)
 
 
 @contextmanager
@@ -95,6 +98,15 @@ def identity(argument: str) -> list[str]:
         files += [os.path.join(os.path.dirname(argument), name) for name in shards]
     found = [(os.path.realpath(file), os.stat(file)) for file in files if os.path.isfile(file)]
     return [f"{path} {about.st_size} {about.st_mtime_ns}" for path, about in found]
+
+
+def plan_of(named: Sequence[object], inputs: Sequence[str]) -> str:
+    """A digest of everything that a result follows from: what is `named`, and the inputs."""
+    from tiebreak.cli.dispatch import version
+
+    everything = [version(), *named, [identity(name) for name in inputs]]
+    text = json.dumps(everything, default=str)
+    return blake2b(text.encode("utf-8", "surrogateescape"), digest_size=20).hexdigest()
 
 
 def _head(path: str) -> bytes:

@@ -63,10 +63,14 @@ class Adapter(NamedTuple):
 
     def change(self, module: str, weight: float = 1.0) -> LowRank:
         """What it changes a module by, as outputs x inputs; a kernel is part of the inputs."""
+        left, right = self.factors(module)
+        return LowRank(left * (weight * self.pairs[module].scale), right)
+
+    def factors(self, module: str) -> LowRank:
+        """B and A, without the scale."""
         pair = self.pairs[module]
         a, b = (self._values(name) for name in (pair.a, pair.b))
-        left = b.reshape(b.shape[0], pair.rank) * (weight * pair.scale)
-        return LowRank(left, a.reshape(pair.rank, -1))
+        return LowRank(b.reshape(b.shape[0], pair.rank), a.reshape(pair.rank, -1))
 
     def _values(self, name: str) -> NDArray[np.float64]:
         info = self.checkpoint.info(name)

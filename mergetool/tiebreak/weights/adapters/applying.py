@@ -6,13 +6,12 @@ computed in float64, in stretches, and rounded once to the type that it has in t
 
 from __future__ import annotations
 
-import json
-import os
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from tiebreak.errors import InputError
 from tiebreak.weights.adapters.lowrank import LowRank, stacked
+from tiebreak.weights.adapters.model import OUTPUTS, is_tied, tied_table
 from tiebreak.weights.adapters.names import tensor_of_model, whole
 from tiebreak.weights.comparison import same_bytes
 from tiebreak.weights.dtypes import DTYPES, encode
@@ -27,9 +26,6 @@ if TYPE_CHECKING:
     from tiebreak.weights.adapters.adapter import Adapter
     from tiebreak.weights.checkpoint import Checkpoint
     from tiebreak.weights.methods.method import Content, Each
-
-_CONFIG: Final = "config.json"
-_GENERATES: Final = ("ForCausalLM", "LMHead", "ForConditionalGeneration")  # they have an output
 
 
 class Weighted(NamedTuple):
@@ -109,11 +105,9 @@ def _change(base: Checkpoint, one: Weighted, module: str, name: str) -> _Change:
     if not DTYPES[info.dtype].is_float:
         raise InputError(f"{where}: {shown(name)!r} is {info.dtype}; apply it to unpacked weights")
     if adapter.pairs[module].embedding:
-        if info.shape == turned and not _is_tied(base, name):
-            return _Change(one, module, turned=True)
         if info.shape == turned:
-            what = "is the output table as well, which the adapter does not change"
-            raise InputError(f"{where}: {shown(name)!r} {what}; untie them in the model first")
+            _check_tied(base, one.adapter, name)
+            return _Change(one, module, turned=True)
     elif info.shape == turned and not kernel and (adapter.config.transposed or outputs != inputs):
         if not adapter.config.transposed and info.shape != straight:
             raise InputError(f"{where}: {shown(name)!r} is inputs x outputs; set fan_in_fan_out")
@@ -126,17 +120,30 @@ def _change(base: Checkpoint, one: Weighted, module: str, name: str) -> _Change:
 
 def _replaced(base: Checkpoint, one: Weighted, name: str) -> str:
     """The tensor of the model in whose place one of the adapter's stands."""
-    own, adapter = tensor_of_model(base, whole(name)), one.adapter
+    adapter, wanted_name = one.adapter, whole(name)
+    tied = tied_table(base) if wanted_name.endswith(OUTPUTS) else None
+    own = tied or tensor_of_model(base, wanted_name)
     wanted, found = base.info(own), adapter.checkpoint.info(name)
     if wanted.shape != found.shape:
         sizes = f"is {list(found.shape)}, in the model {list(wanted.shape)}"
         hint = "; resize the model first" if is_token_table(own) else ""
         raise InputError(f"{shown(adapter.path, 400)}: {shown(name)!r} {sizes}{hint}")
     both = wanted.dtype == found.dtype or all(DTYPES[i.dtype].is_float for i in (wanted, found))
+    _check_tied(base, adapter, own)
     if not both:
         types = f"is {found.dtype}, in the model {wanted.dtype}"
         raise InputError(f"{shown(adapter.path, 400)}: {shown(name)!r} {types}")
     return own
+
+
+def _check_tied(base: Checkpoint, adapter: Adapter, name: str) -> None:
+    """An adapter that changes the input does not change the output, unless it replaces both."""
+    both = any(whole(own).endswith(OUTPUTS) for own in adapter.whole)
+    if is_tied(base, name) and not both:
+        raise InputError(
+            f"{shown(adapter.path, 400)}: {shown(name)!r} of the model is the output table as "
+            "well, which the adapter does not change; untie them in the model first"
+        )
 
 
 def _check_same(known: tuple[Adapter, str], other: tuple[Adapter, str]) -> None:
@@ -147,21 +154,3 @@ def _check_same(known: tuple[Adapter, str], other: tuple[Adapter, str]) -> None:
             f"{shown(other[0].path, 400)}: replaces {shown(other[1])!r} by another tensor than "
             f"{shown(known[0].path, 400)} does; apply one of them"
         )
-
-
-def _is_tied(base: Checkpoint, name: str) -> bool:
-    """Whether a table of tokens is the output as well, by the configuration."""
-    tables = [n for n in base.names if is_token_table(n) and base.info(n).shape[1:]]
-    if tables != [name]:
-        return False
-    folder = base.path if os.path.isdir(base.path) else os.path.dirname(base.path)
-    try:
-        with open(os.path.join(folder, _CONFIG), "rb") as file:
-            config: Any = json.loads(file.read())
-    except (OSError, ValueError, RecursionError):
-        return False
-    if not isinstance(config, dict):
-        return False
-    said = config.get("tie_word_embeddings")
-    generates = any(word in str(config.get("architectures")) for word in _GENERATES)
-    return said if isinstance(said, bool) else generates

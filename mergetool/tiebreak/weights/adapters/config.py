@@ -40,8 +40,8 @@ _REASONS: Final = {
     "trainable_token_indices": "rows of tokens are trained beside the factors",
     "target_parameters": "the factors of parameters with three dimensions are stored otherwise",
     "layer_replication": "the model that it belongs to has layers that the base has not",
-    "alora_invocation_tokens": "the factors count for some tokens only",
     "ensure_weight_tying": "one pair of factors changes two tensors",
+    "alora_invocation_tokens": "the factors count for some tokens only",
 }
 _NEUTRAL: Final = frozenset({"gaussian", "eva", "orthogonal"})  # they leave the base as it is
 _OTHER_BASE: Final = "it was trained beside a changed base model; save it converted to plain LoRA"

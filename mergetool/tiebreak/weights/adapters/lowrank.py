@@ -13,6 +13,7 @@ algorithms 4.4 and 5.1.
 from __future__ import annotations
 
 import math
+import os
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
@@ -20,16 +21,19 @@ import numpy as np
 from tiebreak.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from numpy.typing import NDArray
 
     Doubles = NDArray[np.float64]
     Matrix = NDArray[Any]
 
+MEMORY: Final = 2 << 30  # bytes that whole matrices may take, if there is more than one
 EXACT: Final = 1024  # rows or columns: a matrix with more of both is approximated by chance
+AUTO: Final = 0.99  # of the energy: what is kept where nobody says how much
 SPARE: Final = 16  # columns of the range finder beyond the rank
 ROUNDS: Final = 24
+_ROWS: Final = 256  # of a matrix, at a time
 SETTLED: Final = 1e-6  # relative change of the energy that is kept, from round to round
 NOTHING: Final = 1e-12  # relative to the largest: what a singular value of 0 is computed as
 
@@ -70,6 +74,12 @@ class Rank(NamedTuple):
         return some if self.most is None else min(some, self.most)
 
 
+def at_once(elements: Iterable[int], copies: int, threads: int) -> int:
+    """How many threads to use, each with a few copies of a matrix of so many elements."""
+    largest = max(elements, default=1) * copies * 4
+    return max(1, min(threads or os.cpu_count() or 1, MEMORY // max(largest, 1)))
+
+
 def stacked(parts: Sequence[LowRank]) -> LowRank:
     """The sum, exactly: the factors side by side. The rank is the sum of the ranks."""
     return LowRank(
@@ -100,6 +110,17 @@ def difference(matrix: LowRank, other: LowRank) -> float:
     """The norm of the difference, relative to the norm of the first; 0 where both are 0."""
     apart = stacked([matrix, LowRank(-other.left, other.right)]).norm()
     return relative(apart, matrix.norm())
+
+
+def lost(matrix: Matrix, other: LowRank) -> tuple[float, float]:
+    """The norm of a whole matrix, and of its difference from another, relative to it."""
+    apart = norm = 0.0
+    for first in range(0, len(matrix), _ROWS):
+        rows = matrix[first : first + _ROWS].astype(np.float64)
+        norm += float(np.einsum("ij,ij->", rows, rows))
+        rows -= other.left[first : first + _ROWS] @ other.right
+        apart += float(np.einsum("ij,ij->", rows, rows))
+    return math.sqrt(norm), relative(math.sqrt(apart), math.sqrt(norm))
 
 
 def relative(apart: float, norm: float) -> float:

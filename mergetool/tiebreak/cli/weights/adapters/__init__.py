@@ -9,6 +9,8 @@ import click
 from tiebreak.cli.dispatch import Commands
 
 COMMANDS: Final = {
+    "merge": "tiebreak.cli.weights.adapters.merge",
+    "extract": "tiebreak.cli.weights.adapters.extract",
     "apply": "tiebreak.cli.weights.adapters.apply",
 }
 

@@ -47,9 +47,8 @@ def command(
         planned = apply_adapters(model, given)
         meter = Begun()
         write_models(output, model, planned, How(threads or 0, meter))
-        changed = sum(len(one.adapter.pairs) + len(one.adapter.whole) for one in given)
         planned.clear()
-        meter.end(f"{output}: {len(model)} tensors, {changed} changed")
+        meter.end(f"{output}: {len(model)} tensors")
 
 
 def spread(weights: tuple[float, ...], number: int) -> tuple[float, ...]:

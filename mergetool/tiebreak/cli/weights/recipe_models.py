@@ -1,0 +1,58 @@
+"""The models of a recipe, opened: folders, files, REV:PATH, or ORG/REPO in the hub's cache."""
+
+from __future__ import annotations
+
+import os
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING, NamedTuple
+
+from tiebreak.cli.weights.sources import opened
+from tiebreak.errors import InputError
+from tiebreak.weights.mergekit.config import read_config
+from tiebreak.weights.mergekit.document import refused
+from tiebreak.weights.mergekit.hub import cached, is_hub_name
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from tiebreak.weights.checkpoint import Checkpoint
+    from tiebreak.weights.mergekit.config import Config
+    from tiebreak.weights.mergekit.schema import ModelName, Recipe
+
+
+class Opened(NamedTuple):
+    """The models, what they say of themselves, and what each argument was."""
+
+    models: Mapping[ModelName, Checkpoint]
+    configs: Mapping[ModelName, Config]
+    arguments: tuple[str, ...]
+
+
+@contextmanager
+def opened_models(recipe: Recipe) -> Iterator[Opened]:
+    """Every model of a recipe once. Raises `RecipeError`, which names the line."""
+    models: dict[ModelName, Checkpoint] = {}
+    configs: dict[ModelName, Config] = {}
+    arguments: list[str] = []
+    with ExitStack() as stack:
+        for model in recipe.models:
+            try:
+                argument = _argument(model)
+                models[model] = stack.enter_context(opened(argument))
+                configs[model] = read_config(_folder(models[model]))
+            except InputError as error:
+                raise refused(recipe.place_of(model), str(error)) from error
+            arguments.append(argument)
+        yield Opened(models, configs, tuple(arguments))
+
+
+def _argument(model: ModelName) -> str:
+    if model.lora:
+        raise InputError(f"{model}: adapters are not supported here; merge it into its model first")
+    path = os.path.expanduser(model.path)
+    return cached(path) if not os.path.exists(path) and is_hub_name(path) else path
+
+
+def _folder(checkpoint: Checkpoint) -> str:
+    path = checkpoint.path
+    return path if os.path.isdir(path) else os.path.dirname(path)

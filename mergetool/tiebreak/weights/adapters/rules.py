@@ -1,0 +1,142 @@
+"""How the changes of several adapters become one: in low rank where that is exact, else by entry.
+
+    sums       cat, svd and task_arithmetic add up w_i dW_i, linear divides by the sum of the w_i:
+               the factors side by side are the sum, and no dW is ever built
+    entries    every other method of `tiebreak.weights.methods` sees dW_i as a model's tensor, with
+               the base adapter's change as the base, or zeros; one module at a time
+
+With a base adapter, from which the others were trained on, what is merged are the dW_i - dW_0, and
+dW_0 is added again. A module that an adapter lacks is one that it does not change: dW_i = 0.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+import numpy as np
+
+from tiebreak.errors import UsageError
+from tiebreak.weights.adapters.lowrank import LowRank, stacked
+from tiebreak.weights.kernels import Side
+from tiebreak.weights.methods import METHODS, Method, Parameters, Terms, breadcrumbs, merge_tensor
+from tiebreak.weights.methods.method import LAMBDA, WEIGHT, Value, number, numbers
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from tiebreak.weights.methods.method import Content, Each
+
+    Matrix = NDArray[np.float32]
+
+CAT: Final = "cat"
+LINEAR: Final = "linear"
+DTYPE: Final = "F32"  # of a change that is computed entry by entry
+WIDTH: Final = 4  # bytes
+
+_ROWS: Final = 1 << 16  # entries of a product that are computed at a time
+
+
+class Changes(NamedTuple):
+    """What the adapters change one module by; None for one that lacks it. All have one shape."""
+
+    module: str
+    shape: tuple[int, int]
+    base: LowRank | None
+    sides: Sequence[LowRank | None]
+
+
+def is_sum(method: str) -> bool:
+    """Whether a method adds up the changes as they are."""
+    return method in SUMS
+
+
+def summed(changes: Changes, method: str, parameters: Parameters) -> LowRank:
+    """The sum of the weighted changes, exactly."""
+    weights = numbers(parameters, "weight")
+    if method == LINEAR and parameters["normalize"]:
+        total = sum(weights)
+        weights = tuple(weight / total for weight in weights)
+    scale = number(parameters, "lambda") if "lambda" in parameters else 1.0
+    pairs = zip(weights, changes.sides, strict=True)
+    parts = [_scaled(side, weight * scale) for weight, side in pairs if side is not None]
+    if changes.base is not None and method != LINEAR:
+        parts.append(_scaled(changes.base, 1.0 - (sum(weights) * scale)))
+    return stacked([part for part in parts if part.left.any()] or parts[:1])
+
+
+def by_entry(changes: Changes, method: Method, parameters: Parameters) -> Matrix:
+    """The merged change as a whole matrix."""
+    zeros = np.zeros(changes.shape, np.float32).data.cast("B")  # never written: no memory
+    base = Side(zeros if changes.base is None else _bytes(changes.base), DTYPE)
+    sides = tuple(Side(zeros if side is None else _bytes(side), DTYPE) for side in changes.sides)
+    terms = Terms(f"{changes.module}.weight", changes.shape, DTYPE, base, sides)
+    merged = merge_tensor(method, terms, parameters)
+    return np.frombuffer(merged, np.float32).reshape(changes.shape)
+
+
+def product(factors: LowRank) -> Matrix:
+    """The product, rank by rank in the same order on every machine: chance hangs on these bytes."""
+    rows, columns = len(factors.left), factors.right.shape[1]
+    found = np.empty((rows, columns), np.float32)
+    step = max(1, _ROWS // max(columns, 1))
+    for first in range(0, rows, step):
+        left = factors.left[first : first + step]
+        block = np.zeros((len(left), columns))
+        for rank in range(factors.rank):
+            block += left[:, rank, None] * factors.right[rank]
+        found[first : first + step] = block
+    return found
+
+
+def _bytes(factors: LowRank) -> memoryview:
+    return product(factors).data.cast("B")
+
+
+def _scaled(factors: LowRank, weight: float) -> LowRank:
+    return LowRank(factors.left * weight, factors.right)
+
+
+def _prune(terms: Terms, parameters: Parameters, each: Each) -> Content:
+    """See `Method.prepare`: what is not among the largest is dropped."""
+    none: dict[str, Value] = {
+        "gamma": (0.0,) * len(terms.sides),
+        "normalize": False,
+        "elect": "none",
+    }
+    return breadcrumbs.prepare(terms, {**parameters, **none}, each)
+
+
+_SUM: Final = Method(
+    name=CAT,
+    summary="the sum of the weighted changes, with the sum of the ranks: exact",
+    parameters={"weight": WEIGHT},
+    prepare=METHODS["task_arithmetic"].prepare,
+)
+_PRUNE: Final = Method(
+    name="magnitude_prune",
+    summary="the sum of each adapter's largest changes",
+    parameters={
+        "weight": WEIGHT,
+        "density": METHODS["ties"].parameters["density"],
+        "lambda": LAMBDA,
+    },
+    prepare=_prune,
+)
+SUMS: Final = frozenset({CAT, "svd", LINEAR, "task_arithmetic"})
+RULES: Final = {
+    method.name: method
+    for method in (
+        _SUM,
+        _SUM._replace(name="svd", summary="the sum of the weighted changes, with a lower rank"),
+        *(one for one in METHODS.values() if not one.needs_importance),
+        _PRUNE,
+    )
+}
+
+
+def check_parameters(method: Method, parameters: Parameters) -> None:
+    """Raise `UsageError` for what looks at all modules together: they are merged one by one."""
+    if parameters.get("scope", "tensor") != "tensor":
+        raise UsageError(f"{method.name}: the scope of adapters is the tensor")
