@@ -1,7 +1,7 @@
 """Contents that are computed with numpy, in blocks that stay in the cache.
 
-For methods whose loop is not worth a kernel. Nothing here depends on the kernels that are chosen,
-so the bytes do not either.
+For methods whose loop is not worth a kernel of its own. What numpy computes here, it does whatever
+kernels are chosen, so they do not show in the bytes.
 """
 
 from __future__ import annotations
@@ -14,12 +14,11 @@ from numpy.typing import NDArray
 
 from tiebreak.weights.dtypes import DTYPES
 from tiebreak.weights.gram import deltas
-from tiebreak.weights.kernels import Run
-from tiebreak.weights.kernels.portable import QUIETLY, moved, store
+from tiebreak.weights.kernels import Run, Side, host
+from tiebreak.weights.kernels.portable import QUIETLY
 
 if TYPE_CHECKING:
     from tiebreak.weights.gram import Cut
-    from tiebreak.weights.kernels import Side
     from tiebreak.weights.methods.method import Content, Terms
 
 Doubles = NDArray[np.float64]
@@ -39,11 +38,17 @@ def changed_by(terms: Terms, change: Change, base: Side | None) -> Content:
             end = min(at + BLOCK, stop)
             room = out[(at - start) * width : (end - start) * width]
             with np.errstate(**QUIETLY):
-                origin = None if base is None else base.values(at, end)
-                result = moved(origin, change(deltas(base, terms.sides, at, end), at))
-                store(Run(room, terms.dtype, at, end - at), result)
+                found = change(deltas(base, terms.sides, at, end), at)
+            run = Run(room, terms.dtype, 0, end - at)
+            origin = None if base is None else base.part(at, end)
+            host().combine(run, origin, (changes_of(found),), 1.0)
 
     return fill
+
+
+def changes_of(found: Doubles, weight: float = 1.0) -> Side:
+    """Deltas that were computed, as the kernels take them."""
+    return Side(found.data.cast("B"), "F64", weight, changes=True)
 
 
 def agreed(votes: Doubles, values: Doubles, masses: Doubles | None) -> Doubles:
@@ -52,16 +57,18 @@ def agreed(votes: Doubles, values: Doubles, masses: Doubles | None) -> Doubles:
     All are [model, element]. As `Kernels.elect`, which votes with the values; where both signs
     weigh the same, the first vote that is not 0 decides. A NaN stays one.
     """
-    up, down = votes > 0, votes < 0
-    plus, minus = (np.where(side, votes, 0.0).sum(axis=0) for side in (up, down))
-    first = np.take_along_axis(votes, (votes != 0).argmax(axis=0)[None], axis=0)[0]
-    positive = (plus > -minus) | ((plus == -minus) & (first > 0))
-    agree = np.where(positive, up, down)
+    plus, minus = (np.where(side, votes, 0.0).sum(axis=0) for side in (votes > 0, votes < 0))
+    positive = plus > -minus
+    ties = ((plus == -minus) & (plus != 0)).nonzero()[0]
+    if len(ties):
+        positive[ties] = [next(vote > 0 for vote in row if vote) for row in votes[:, ties].T]
+    agree = np.where(positive, votes > 0, votes < 0)
     total = np.where(agree, values, 0.0).sum(axis=0)
     if masses is not None:
         divisor = np.where(agree, masses, 0.0).sum(axis=0)
         total = np.where(total == 0, 0.0, total / divisor)
-    return np.asarray(np.where(np.isnan(votes).any(axis=0), np.nan, total))
+    bad = np.isnan(votes).any(axis=0)
+    return np.where(bad, np.nan, total) if bad.any() else total
 
 
 def blended(terms: Terms, base: Side | None, weights: Doubles, where: Cut) -> Content:

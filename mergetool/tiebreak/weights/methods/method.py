@@ -205,7 +205,8 @@ def check(method: Method, given: Mapping[str, object], sides: int) -> dict[str, 
     least, most = method.sides
     if sides < least or (most is not None and sides > most):
         wanted = f"{least}" if least == most else f"at least {least}"
-        raise UsageError(f"{method.name} merges {wanted} models, {sides} are given")
+        models = "model" if wanted == "1" else "models"
+        raise UsageError(f"{method.name} merges {wanted} {models}, {sides} are given")
     for name in given:
         if name not in method.parameters:
             raise UsageError(_unknown(f"{method.name} has no parameter", name, method.parameters))

@@ -63,7 +63,9 @@ def prepare(terms: Terms, parameters: Parameters, each: Each) -> Content:
 
 def spreads(found: Doubles) -> NDArray[np.uint32]:
     """The standard deviations over the models, as the bits of a float32, which order as they do."""
-    return np.asarray(found.std(axis=0).astype(np.float32).view(np.uint32) & 0x7FFFFFFF)
+    apart = found - found.mean(axis=0)
+    spread = np.sqrt((apart * apart).mean(axis=0))
+    return np.asarray(spread.astype(np.float32).view(np.uint32) & 0x7FFFFFFF)
 
 
 def selected(found: Doubles, least: int) -> Doubles:
