@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from tiebreak.weights.methods import (
+    arcee_fusion,
     breadcrumbs,
     dare,
     della,
@@ -57,6 +58,7 @@ METHODS: Final = {
         multislerp.METHOD,
         karcher.METHOD,
         nearswap.METHOD,
+        arcee_fusion.METHOD,
         layer_swap.METHOD,
         passthrough.METHOD,
         fisher.METHOD,
