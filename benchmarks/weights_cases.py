@@ -87,6 +87,7 @@ CASES: Final = {
     "nearswap": Case(
         "nearswap", "nearswap", {"t": 0.001}, whole={"t": 0.001}, models=NAMES[1:2]
     ),
+    "arcee_fusion": Case("arcee_fusion", "arcee_fusion", models=NAMES[1:2]),
     "ram": Case("ram", "ram"),
     "ram+": Case("ram", "ramplus_tl", {"r": 0.1}),
     "passthrough": Case(

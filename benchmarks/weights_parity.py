@@ -13,7 +13,8 @@ steps of BF16 (units in the last place of the larger value).
 DARE and DELLA drop by chance, and mergekit rescales by a ratio of norms where the papers divide by
 the probability (`rescale` "l1" does as it does), so there only statistics are compared: the share
 of elements that moved away from the base, the slope of the moves over the undropped sum (1:
-unbiased), and their norm over its norm.
+unbiased), and their norm over its norm. At the end it is counted how many entries there are of
+which both make something else on purpose.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ import numpy as np
 
 from tiebreak.weights.checkpoint import open_checkpoint
 from tiebreak.weights.dtypes import decode
-from weights_cases import CASES, NAMES, Case
+from weights_cases import CASES, CRUMBS, NAMES, Case
 from weights_speed import MERGE
 
 if TYPE_CHECKING:
@@ -38,6 +39,13 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+CAUSES: Final = (
+    "in all",
+    "as large as a threshold of breadcrumbs",
+    "changed by opposite amounts",
+    "changed alike",
+    "in rows whose changes oppose each other",
+)
 PRECISIONS: Final = ("bfloat16", "float32")
 
 
@@ -68,6 +76,7 @@ def main() -> None:
                 theirs(given.models, other, CASES[name], dtype, given.mergekit)
                 for line in compared(name, dtype, given.models, (mine, other)):
                     print(line, flush=True)
+    print("", *causes(given.models), sep="\n")
 
 
 def compared(name: str, dtype: str, models: Path, merged: tuple[Path, Path]) -> Iterator[str]:
@@ -139,6 +148,33 @@ def chance(models: Path, mine: Path, other: Path) -> Iterator[str]:
     for name, (moved, along, square) in sums.items():
         share, slope, norm = moved / elements, along / whole, (square / whole) ** 0.5
         yield f"{name}: {100 * share:.2f} % moved, slope {slope:.4f}, norm {norm:.4f}"
+
+
+def causes(models: Path) -> Iterator[str]:
+    """How many entries there are of which both make something else on purpose."""
+    found = dict.fromkeys(CAUSES, 0)
+    with open_checkpoint(str(models / NAMES[0])) as first:
+        shapes = [first.info(name).shape for name in first.names]
+    tensors = pairs(*(models / name for name in NAMES))
+    for shape, (base, *sides) in zip(shapes, tensors, strict=True):
+        one, two = ((side - base).reshape(shape[0], -1) for side in sides)
+        found["in all"] += base.size
+        found["as large as a threshold of breadcrumbs"] += (at_an_end(one) | at_an_end(two)).sum()
+        found["changed by opposite amounts"] += ((one == -two) & (one != 0)).sum()
+        found["changed alike"] += ((one == two) & (one != 0)).sum()
+        if len(shape) > 1:
+            opposing = int(((one * two).sum(axis=1) < 0).sum())
+            found["in rows whose changes oppose each other"] += opposing * one.shape[1]
+    for name, entries in found.items():
+        yield f"entries {name}: {entries}, {100 * entries / found['in all']:.1f} %"
+
+
+def at_an_end(change: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Which entries are as large as the smallest or the largest that breadcrumbs keep."""
+    sizes = np.abs(change).astype(np.float32)
+    ascending = np.sort(sizes, axis=None)
+    top, kept = (int(CRUMBS[share] * sizes.size) for share in ("gamma", "density"))
+    return (sizes == ascending[-top - 1]) | (sizes == ascending[-top - kept])
 
 
 if __name__ == "__main__":

@@ -370,7 +370,7 @@ class Files:
         """All experts merged: together, or where a method takes two, one after the other."""
         if METHODS[method].sides[1] is None:
             return self.merge(method, self.experts, given)
-        found = self.base if method == "nearswap" else self.experts[0]
+        found = self.experts[0] if METHODS[method].sides[0] > 1 else self.base
         for place, expert in enumerate(self.experts):
             if found == expert:
                 continue

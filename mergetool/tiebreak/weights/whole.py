@@ -223,4 +223,5 @@ def _output(
     if name not in terms:
         return Output(name, info.dtype, info.shape, first.raw(name))
     shape = terms[name].shape
-    return Output(name, info.dtype, shape, partial(method.prepare, terms[name], parameters))
+    prepare = partial(method.prepare, terms[name], parameters)
+    return Output(name, info.dtype, shape, prepare, whole=method.copies > 0)

@@ -30,10 +30,10 @@ def combine(run: Run, base: Side | None, sides: tuple[Side, ...], scale: float) 
     """See `Kernels.combine`."""
     with np.errstate(**QUIETLY):
         origin = None if base is None else base.values(run.start, run.stop)
-        total = _weighted(sides[0], origin, run.start, run.stop)
+        total = weighted(sides[0], origin, run.start, run.stop)
         for side in sides[1:]:
-            total = total + _weighted(side, origin, run.start, run.stop)
-        _store(run, _moved(origin, total * scale))
+            total = total + weighted(side, origin, run.start, run.stop)
+        store(run, moved(origin, total * scale))
 
 
 def elect(run: Run, base: Side, sides: tuple[Side, ...], scale: float, *, mean: bool) -> None:
@@ -42,7 +42,7 @@ def elect(run: Run, base: Side, sides: tuple[Side, ...], scale: float, *, mean: 
         origin = base.values(run.start, run.stop)
         plus, minus, heavy, light, first, bad = (np.zeros(run.elements) for _ in range(6))
         for side in sides:
-            term = _weighted(side, origin, run.start, run.stop)
+            term = weighted(side, origin, run.start, run.stop)
             weight = abs(side.weight)
             up, down = term > 0, term < 0
             plus += np.where(up, term, 0.0)
@@ -55,7 +55,7 @@ def elect(run: Run, base: Side, sides: tuple[Side, ...], scale: float, *, mean: 
         total = np.where(positive, plus, minus)
         if mean:
             total = np.where(total == 0, 0.0, total / np.where(positive, heavy, light))
-        _store(run, _moved(origin, total * scale + bad))
+        store(run, moved(origin, total * scale + bad))
 
 
 def weigh(
@@ -74,7 +74,7 @@ def weigh(
             total = total + values * (share / mass)
         mean = np.where(mass == 0, first, total)
         mean = np.where(mean < low, low, mean)
-        _store(run, np.where(mean > high, high, mean))
+        store(run, np.where(mean > high, high, mean))
 
 
 def _share(run: Run, importance: Side, floor: float) -> Doubles:
@@ -154,7 +154,7 @@ def equal(one: memoryview, other: memoryview) -> bool:
     )
 
 
-def _weighted(side: Side, origin: Doubles | None, start: int, stop: int) -> Doubles:
+def weighted(side: Side, origin: Doubles | None, start: int, stop: int) -> Doubles:
     """The weighted delta; 0 where it is trimmed or dropped, which a NaN never is."""
     delta = side.values(start, stop)
     if origin is not None and not side.changes:
@@ -190,13 +190,13 @@ def _mix(numbers: Words) -> Words:
     return cast("Words", mixed ^ (mixed >> np.uint64(31)))
 
 
-def _moved(origin: Doubles | None, delta: Doubles) -> Doubles:
+def moved(origin: Doubles | None, delta: Doubles) -> Doubles:
     """What does not move keeps its bits: -0.0 + 0.0 would be 0.0."""
     if origin is None:
         return delta
     return cast("Doubles", np.where(delta == 0, origin, origin + delta))
 
 
-def _store(run: Run, values: Doubles) -> None:
+def store(run: Run, values: Doubles) -> None:
     """Round once; one NaN stands for all of them."""
     run.out[:] = encode(np.where(np.isnan(values), np.nan, values), run.dtype)

@@ -7,6 +7,7 @@ kernels are chosen, so they do not show in the bytes.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache, partial
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -15,15 +16,18 @@ from numpy.typing import NDArray
 from tiebreak.weights.dtypes import DTYPES
 from tiebreak.weights.gram import deltas
 from tiebreak.weights.kernels import Run, Side, host
-from tiebreak.weights.kernels.portable import QUIETLY
+from tiebreak.weights.kernels.portable import LOWER, QUIETLY
+from tiebreak.weights.methods.method import combined
+from tiebreak.weights.trim import no_counts
 
 if TYPE_CHECKING:
     from tiebreak.weights.gram import Cut
-    from tiebreak.weights.methods.method import Content, Terms
+    from tiebreak.weights.methods.method import Content, Each, Terms
+    from tiebreak.weights.trim import Counts
 
 Doubles = NDArray[np.float64]
 
-# Of deltas [model, element] and the number of the first element: what is added to the base
+# Of deltas [model, element] and the number of the first element: what is added to the base, say
 Change = Callable[[Doubles, int], Doubles]
 
 BLOCK: Final = 1 << 15  # elements
@@ -44,6 +48,40 @@ def changed_by(terms: Terms, change: Change, base: Side | None) -> Content:
             host().combine(run, origin, (changes_of(found),), 1.0)
 
     return fill
+
+
+def counts_of(terms: Terms, sizes: Change, each: Each) -> Counts:
+    """How many of which sizes there are, of those that `sizes` gives for deltas; 0 is not counted.
+
+    They are counted as float32, as `trim.select` wants to have them.
+    """
+
+    def count(prefix: int | None, start: int, stop: int) -> NDArray[np.uint32]:
+        total = no_counts(prefix).astype(np.uint32)
+        for at in range(start, stop, BLOCK):
+            with np.errstate(**QUIETLY):
+                found = sizes(deltas(terms.base, terms.sides, at, min(at + BLOCK, stop)), at)
+            bits = float_bits(found)
+            bits = bits[bits != 0]
+            if prefix is None:
+                places = bits >> LOWER
+            else:
+                places = bits[bits >> LOWER == prefix] & ((1 << LOWER) - 1)
+            total += np.bincount(places, minlength=len(total)).astype(np.uint32)
+        return total
+
+    @cache
+    def counts(prefix: int | None) -> NDArray[np.uint64]:
+        found = each(partial(count, prefix), terms.elements)
+        return np.sum(found, axis=0, dtype=np.uint64) if found else no_counts(prefix)
+
+    return counts
+
+
+def float_bits(sizes: Doubles) -> NDArray[np.uint32]:
+    """Numbers that are not negative as the bits of float32, which order as they do."""
+    with np.errstate(**QUIETLY):
+        return np.asarray(sizes.astype(np.float32).view(np.uint32) & 0x7FFFFFFF)
 
 
 def changes_of(found: Doubles, weight: float = 1.0) -> Side:
@@ -73,8 +111,6 @@ def agreed(votes: Doubles, values: Doubles, masses: Doubles | None) -> Doubles:
 
 def blended(terms: Terms, base: Side | None, weights: Doubles, where: Cut) -> Content:
     """The base plus the weighted sum of the models' deltas; the weights are [vector, model]."""
-    from tiebreak.weights.methods.method import combined
-
     if where.number == 1:
         sides = tuple(
             side._replace(weight=float(weight))
