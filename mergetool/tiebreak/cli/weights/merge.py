@@ -42,6 +42,10 @@ def _list(ctx: click.Context, _parameter: click.Parameter, wanted: bool) -> None
     "--vocabulary", type=click.Choice(["same", "union", "ignore"]), default="same",
     help="Tokens that models added: refuse a clash, match rows by token, or do not look.",
 )  # fmt: skip
+@click.option(
+    "--html", type=click.Path(dir_okay=False),
+    help="Write a page: how far each model moved, and how far the merged one is from each.",
+)  # fmt: skip
 @click.option("--resume", is_flag=True, help="Keep shards that are whole, and go on from them.")
 @click.option(
     "--methods", is_flag=True, is_eager=True, expose_value=False, callback=_list,
@@ -58,6 +62,7 @@ def command(  # noqa: PLR0913, PLR0917  (one for each option)
     others: tuple[str, ...],
     threads: int | None,
     device: str,
+    html: str | None,
     resume: bool,  # noqa: FBT001  (click's)
     vocabulary: str,
 ) -> None:
@@ -68,11 +73,13 @@ def command(  # noqa: PLR0913, PLR0917  (one for each option)
     threads. An interrupted merge leaves nothing, or with --resume the shards that are whole: the
     same command goes on from them.
     """
+    from tiebreak.cli.weights.diff import check_page
     from tiebreak.cli.weights.sources import fisher_of, opened, opened_fisher, plan_of
     from tiebreak.weights.kernels import computing_on
     from tiebreak.weights.methods import check, method_named
     from tiebreak.weights.whole import How, Models, index_text, merge_models, write_models
 
+    check_page(html)
     chosen = method_named(method)
     asked = given(chosen, weight, density, scale, others)
     parameters = check(chosen, asked, len(models))
@@ -96,6 +103,15 @@ def command(  # noqa: PLR0913, PLR0917  (one for each option)
         write_models(output, sides[0], planned, How(threads or 0, meter, plan, texts))
         planned.clear()
         meter.end(f"{output}: {len(sides[0])} tensors")
+    if html is not None:
+        _write_page(html, base, (*models, output), chosen.name)
+
+
+def _write_page(path: str, base: str, models: tuple[str, ...], method: str) -> None:
+    """What the merge did: its models and the merged one, which is the last, side by side."""
+    from tiebreak.cli.weights.diff import compare_all, write_page
+
+    write_page(path, compare_all(models, base, spectra=False), f"Merged by {method}")
 
 
 def _tables(vocabulary: str, origin: Checkpoint, sides: Sequence[Checkpoint]) -> Tables | None:

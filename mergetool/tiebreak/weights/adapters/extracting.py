@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import numpy as np
 
 from tiebreak.errors import InputError
-from tiebreak.weights.adapters.blas import one_thread
 from tiebreak.weights.adapters.lowrank import EXACT, Rank, approximated, at_once, lost
 from tiebreak.weights.adapters.model import OUTPUTS, config_of, is_tied
 from tiebreak.weights.adapters.names import PREFIX
 from tiebreak.weights.adapters.stored import Place, Stored, settings_for, store
+from tiebreak.weights.blas import one_thread
 from tiebreak.weights.comparison import same_bytes
 from tiebreak.weights.dtypes import DTYPES
 from tiebreak.weights.engine import Output

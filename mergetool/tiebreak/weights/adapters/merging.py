@@ -12,7 +12,6 @@ from math import prod
 from typing import TYPE_CHECKING, NamedTuple
 
 from tiebreak.errors import InputError
-from tiebreak.weights.adapters.blas import one_thread
 from tiebreak.weights.adapters.lowrank import (
     Rank,
     approximated,
@@ -24,6 +23,7 @@ from tiebreak.weights.adapters.lowrank import (
 )
 from tiebreak.weights.adapters.rules import CAT, RULES, Changes, by_entry, is_sum, summed
 from tiebreak.weights.adapters.stored import Place, Stored, store
+from tiebreak.weights.blas import one_thread
 from tiebreak.weights.errors import shown
 from tiebreak.weights.methods.method import numbers
 

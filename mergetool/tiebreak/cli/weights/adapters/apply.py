@@ -34,7 +34,7 @@ def command(
     from tiebreak.cli.weights.sources import local, opened
     from tiebreak.weights.adapters.adapter import open_adapter
     from tiebreak.weights.adapters.applying import Weighted, apply_adapters
-    from tiebreak.weights.adapters.blas import one_thread
+    from tiebreak.weights.blas import one_thread
     from tiebreak.weights.whole import How, write_models
 
     weights = spread(weight, len(adapters))
