@@ -13,19 +13,22 @@ from tiebreak.learn.equality import digest, normalised
 from tiebreak.learn.history import ConflictedFile, History, Limits, name_of, opened
 from tiebreak.learn.locate import Located, locate
 from tiebreak.policy import Policy
-from tiebreak.text.file import Settings, merge_text
+from tiebreak.text.file import Settings, document_of, merge_text
 from tiebreak.text.toolbox import TOOLBOX
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     import pygit2
 
-    from tiebreak.conflict import Candidate, Judge, Ranked, Resolution
+    from tiebreak.conflict import Candidate, Ranked, Resolution
+    from tiebreak.ranker.judge import Learned
+    from tiebreak.ranker.model import Model
     from tiebreak.text.document import Hunk
     from tiebreak.text.language import Language
 
+SURVEYED = 100  # files of a merge, at the most
 CHECKED = 5  # candidates of a hunk that go through the costly checks, which parse the file
 OTHER = "(other)"  # files of no language that tiebreak knows
 
@@ -40,18 +43,26 @@ class Options(NamedTuple):
     learned: bool = False  # whether the shipped model ranks, or the rules
     policy: Policy = Policy()
 
-    @property
-    def settings(self) -> Settings:
-        """How files are merged."""
-        return Settings(policy=self.policy, judge=_shipped() if self.learned else None)
+    def judge(self, files: Sequence[ConflictedFile]) -> Learned | None:
+        """The learned judge, which has surveyed a merge; None for the rules."""
+        if not self.learned:
+            return None
+        from tiebreak.ranker.judge import Learned
+
+        judge, how = Learned(_model()), Settings(policy=self.policy)
+        for file in files:
+            texts = (file.base, file.ours, file.theirs)
+            judge.survey(document_of(file.path, *texts, how._replace(lineage=file.lineage)))
+        judge.surveyed()
+        return judge
 
 
 @cache
-def _shipped() -> Judge[Hunk, bytes]:
-    """The learned judge, loaded once for each process."""
-    from tiebreak.ranker.judge import shipped
+def _model() -> Model:
+    """The shipped model, loaded once for each process."""
+    from tiebreak.ranker.model import Model, folder
 
-    return shipped()
+    return Model(folder())
 
 
 @dataclass
@@ -98,26 +109,28 @@ def _merge(
     files = sorted(history.conflicts(merge), key=lambda file: digest(str(merge), file.path))
     result.counts["merges with files in conflict"] += bool(files)
     hunks: list[HunkRecord] = []
+    judge = options.judge(files[:SURVEYED])
     for number, file in enumerate(files):
         if len(hunks) >= options.merge_hunks:
             result.counts["files beyond the cap of their merge"] += len(files) - number
             break
-        merged = _file(file, result.repo, str(merge), options)
+        how = Settings(policy=options.policy, judge=judge, lineage=file.lineage)
+        merged = _file(file, Place(result.repo, str(merge), file, None), options, how)
         hunks += merged.hunks
         result.seconds.append(merged.seconds)
         result.counts[merged.outcome] += 1
     return hunks[: options.merge_hunks]
 
 
-def _file(file: ConflictedFile, repo: str, merge: str, options: Options) -> Merged:
+def _file(file: ConflictedFile, place: Place, options: Options, how: Settings) -> Merged:
     start = perf_counter()
-    merged = merge_text(file.path, file.base, file.ours, file.theirs, options.settings)
+    merged = merge_text(file.path, file.base, file.ours, file.theirs, how)
     seconds = perf_counter() - start
     if merged.document is None or not merged.resolutions:
         outcome = "files with markers in an input" if merged.conflicts else "files clean by lines"
         return Merged([], seconds, outcome)
     located = locate(merged.document.regions, file.committed)
-    place = Place(repo, merge, file, merged.document.language)
+    place = place._replace(language=merged.document.language)
     hunks = [
         record(place, resolution, found, texts=options.texts)
         for resolution, found in zip(merged.resolutions, located, strict=True)

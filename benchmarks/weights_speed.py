@@ -41,21 +41,18 @@ import numpy as np
 from tiebreak.weights.checkpoint import open_checkpoint
 from tiebreak.weights.dtypes import decode, encode
 from tiebreak.weights.engine import Output, write_checkpoint
+from weights_cases import CASES, DENSITY, NAMES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-NAMES: Final = ("base", "ft1", "ft2")
 PIECE: Final = 1 << 20
-DENSITY: Final = 0.2
 MANY: Final = 18_000
 QUARTER: Final = 4
 BOUNDS: Final = {"linear": 2.0, "task_arithmetic": 2.5, "ties": 4.0}
 FLOORS: Final = {"linear": "floor 2", "slerp": "floor 2"}  # the others read the base as well
 METHODS: Final = ("linear", "task_arithmetic", "ties", "ties model", "dare", "slerp")
-THEIRS: Final = {name: name for name in ("linear", "task_arithmetic", "ties", "slerp")} | {
-    "dare": "dare_linear"
-}  # mergekit's names
+THEIRS: Final = ("linear", "task_arithmetic", "ties", "dare", "slerp")
 MERGE: Final = "import sys; from tiebreak.cli import main; sys.exit(main())"
 
 
@@ -240,24 +237,10 @@ def mergekits(models: Path, work: Path, program: str) -> Variants:
     found: Variants = {}
     for method in THEIRS:
         config = work / f"{method}.yaml"
-        config.write_text(json.dumps(recipe(models, method, "bfloat16")))
+        config.write_text(json.dumps(CASES[method].recipe(models, "bfloat16")))
         command = [program, str(config), str(work / "mergekit"), "--lazy-unpickle", "--quiet"]
         found[f"mergekit {method}"] = partial(watched, command)
     return found
-
-
-def recipe(models: Path, method: str, dtype: str) -> dict[str, object]:
-    """What `mergekit-yaml` reads, for our defaults; JSON is YAML. It computes in `dtype`."""
-    names = [str(models / name) for name in NAMES]
-    about = {"merge_method": THEIRS[method], "dtype": dtype, "out_dtype": "bfloat16"}
-    if method == "slerp":  # between the base that it asks for and another model
-        sides = [{"model": name} for name in names[1:]]
-        return {**about, "models": sides, "base_model": names[1], "parameters": {"t": 0.5}}
-    density = {"ties": {"density": DENSITY}, "dare": {"density": 0.5}}.get(method, {})
-    given = {"weight": 1.0, **density}
-    sides = [{"model": name, "parameters": given} for name in names[1:]]
-    base = {} if method == "linear" else {"base_model": names[0]}
-    return {**about, "models": sides, **base}
 
 
 def timed(run: Callable[[], None]) -> Measured:

@@ -287,6 +287,46 @@ def test_recipe_that_makes_no_sense(installed: Repo) -> None:
     assert b".tiebreak.toml: there is no method 'magic'" in done.stderr
 
 
+# Base 1, ours 3, theirs 6: changes of 2 and 5 in the same direction
+BY_METHOD = {
+    '"magmax"': 6,
+    '"sce"': 1 + (4 * 2 + 25 * 5) / 29,
+    '"ram"': 4.5,
+    '"breadcrumbs"\ndensity = 1': 8,
+    '"della"\ndensity = 1': 4.5,
+    '"nearswap"\nt = 1': 4,
+    '"nuslerp"\nweight = [1, 3]': 1 + (2 + 3 * 5) / 4,
+    '"multislerp"': 4.5,
+    '"karcher"': 4.5,
+    '"model_stock"': 4.5,
+}
+
+
+@pytest.mark.parametrize("recipe", BY_METHOD)
+def test_methods_of_a_recipe(recipe: str, installed: Repo) -> None:
+    diverge(installed, BASE, OURS, THEIRS, recipe=f"[weights]\nmethod = {recipe}\n")
+    done = installed.try_git("merge", "other")
+    assert done.returncode == 0, done
+    assert read(installed)["c"].tolist() == pytest.approx([BY_METHOD[recipe]] * 2, rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("recipe", "words"),
+    [
+        ('"passthrough"', b"passthrough merges 1 model, 2 are given"),
+        ('"nearswap"', b"nearswap needs the parameter t"),
+        ('"della"\ndensity = 0.9', b"della: density - epsilon and density + epsilon have to be"),
+    ],
+)
+def test_a_recipe_whose_parameters_make_no_sense(
+    recipe: str, words: bytes, installed: Repo
+) -> None:
+    diverge(installed, BASE, OURS, THEIRS, recipe=f"[weights]\nmethod = {recipe}\n")
+    done = installed.try_git("merge", "other")
+    assert_ours_in_conflict(installed, done)
+    assert words in done.stderr
+
+
 # Merges of merge bases ----------------------------------------------------------------------------
 
 

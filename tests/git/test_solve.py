@@ -461,7 +461,7 @@ def test_the_number_of_git_processes_does_not_grow_with_the_files(
     solve(bold, "0.txt")
     one = log.read_text().count("\n")
     log.unlink()
-    solve(bold)
+    solve(bold, ".")
     assert log.read_text().count("\n") == one
 
 

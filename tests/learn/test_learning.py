@@ -92,7 +92,7 @@ def test_flat_trees_say_what_lightgbm_says() -> None:
     hunks = [random.normal(size=(count, len(names()))) for count in (4, 7, 2) * 40]
     hunks = [hunk.astype(np.float32) for hunk in hunks]
     rows = np.concatenate([table(hunk) for hunk in hunks])
-    model = boosting.fit(rows, rows[:, 0] + rows[:, 50] > 0, 1)
+    model = boosting.fit([rows], rows[:, 0] + rows[:, 50] > 0, 1)
     trees = Trees(boosting.flat(model))
     for hunk in hunks[:20]:
         says = trees.logits(hunk)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tiebreak.lineage import Branch, Lineage, Past
 from tiebreak.ranker.encoding import LONGEST, TOKENS, Case, encode
 from tiebreak.ranker.features import Setting, Texts, names, swap_order
 from tiebreak.ranker.hands import MOST, Offer, hold, swapped_stratum
@@ -28,11 +29,15 @@ def test_one_sequence_and_all_features_for_each_candidate() -> None:
 
 
 def test_features_of_swapped_sides_are_the_same_features_in_the_order_of_partners() -> None:
-    texts = Texts(b"x = 1\n", b"x = 2\n", b"y = 1\n")
-    values = [b"y = 2\n", texts.ours, texts.theirs]
-    one = encode(_case(texts, values), _pieces)
+    texts = Texts(b"x = 1\n", b"x = 2\n", b"yy = 1\n")
+    values = [b"yy = 2\n", texts.ours, texts.theirs]
+    ours = Branch(2, 1, 1700000000, (b"first = 1\nyy = 1\n",), had_other=True)
+    theirs = Branch(5, 3, 1700009999, (b"x = 3\n",), had_other=False)
+    past = Lineage(ours, theirs).past(*texts)
+    assert past.theirs.stale
+    one = encode(_case(texts, values)._replace(past=past), _pieces)
     turned = _case(Texts(texts.base, texts.theirs, texts.ours), values)
-    turned = turned._replace(setting=Setting(1, 3, 2, code=True))
+    turned = turned._replace(setting=Setting(1, 3, 2, code=True), past=Past(past.theirs, past.ours))
     other = encode(turned, _pieces)
     assert one is not None
     assert other is not None

@@ -12,10 +12,13 @@ import pytest
 from conftest import pretend_missing
 from tiebreak.cli import judging
 from tiebreak.conflict import Candidate
+from tiebreak.lineage import Branch, Lineage
 from tiebreak.policy import COMMIT, SUGGEST
 from tiebreak.ranker import model as models
 from tiebreak.ranker.calibration import Calibration, Step, from_json, to_json
-from tiebreak.ranker.judge import judge_with
+from tiebreak.ranker.company import Scored
+from tiebreak.ranker.judge import Learned
+from tiebreak.ranker.model import FILE, MERGE
 from tiebreak.text.document import Document, Region
 from tiebreak.text.file import Settings, merge_text
 
@@ -23,6 +26,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from conftest import Repo
+    from tiebreak.ranker.company import Beside
     from tiebreak.ranker.encoding import Case
 
 BASE = "def run(a, b):\n    x = compute(a)\n    return x + b\n"
@@ -31,18 +35,33 @@ THEIRS = BASE.replace("compute(a)", "compute(a, deep=True)")
 STEPS = (Step(0.9, 95, 100, 0.99), Step(0.5, 80, 100, 0.7))
 
 
+def known() -> Lineage:
+    """A history in which nothing happened."""
+    return Lineage(*[Branch(0, 0, 0, (), had_other=False)] * 2)
+
+
 class Fixed:
     """A model that is as sure of each candidate as a function of its text says."""
 
     def __init__(self, sure: dict[bytes, float], doubt: float = 0.0) -> None:
         self.sure = sure
-        self.calibration = Calibration(((0.0, 0.0), (1.0, 1.0)), STEPS, doubt)
+        tables = Calibration(((0.0, 0.0), (1.0, 1.0)), STEPS, doubt)
+        self.calibrations = {FILE: tables, MERGE: tables}
+        self.asked: list[Beside] = []
 
     def knows(self, stratum: str) -> bool:
         return stratum != "t/new"
 
-    def scores(self, case: Case) -> list[float]:
-        return [self.sure.get(hand.value, 0.1) for hand in case.hands]
+    def scores(self, case: Case) -> Scored:
+        kinds = {case.texts.ours: 0, case.texts.theirs: 1}
+        return Scored(
+            [self.sure.get(hand.value, 0.1) for hand in case.hands],
+            [kinds.get(hand.value, 2) for hand in case.hands],
+        )
+
+    def seconded(self, scored: Scored, beside: Beside) -> list[float]:
+        self.asked.append(beside)
+        return scored.chances
 
 
 def test_the_model_ranks_the_candidates_that_are_shown(repo: Repo) -> None:
@@ -111,8 +130,8 @@ def test_only_what_reaches_a_measured_bound_is_written() -> None:
     judged = {lines: 0.99}
     sides = (BASE.encode(), OURS.encode(), BASE.replace("(a)\n", "(a)  # deep\n").encode())
     for sure, action in ((0.99, COMMIT), (0.6, SUGGEST), (0.2, SUGGEST)):
-        judge = judge_with(Fixed({**judged, lines: sure}))  # type: ignore[arg-type]
-        outcome = merge_text("a.py", *sides, Settings(judge=judge))
+        judge = Learned(Fixed({**judged, lines: sure}))  # type: ignore[arg-type]
+        outcome = merge_text("a.py", *sides, Settings(judge=judge, lineage=known))
         assert outcome.resolutions[0].action == action
         assert (outcome.conflicts == 0) == (action == COMMIT)
 
@@ -120,27 +139,54 @@ def test_only_what_reaches_a_measured_bound_is_written() -> None:
 def test_a_proof_that_the_model_doubts_is_only_offered() -> None:
     base, ours, theirs = (b"a = old thing\n", b"a = new thing\n", b"a = new thing here\n")
     for doubt, action in ((0.0, COMMIT), (0.5, SUGGEST)):
-        judge = judge_with(Fixed({}, doubt))  # type: ignore[arg-type]
-        outcome = merge_text("a.py", base, ours, theirs, Settings(judge=judge))
+        judge = Learned(Fixed({}, doubt))  # type: ignore[arg-type]
+        outcome = merge_text("a.py", base, ours, theirs, Settings(judge=judge, lineage=known))
         assert outcome.resolutions[0].action == action
         assert (outcome.text == theirs) == (action == COMMIT)
 
 
 def test_only_the_first_of_two_that_differ_in_blanks_has_a_bound() -> None:
-    hunk = Document("a.py", [Region(b"a\n", b"b\n", b"c\n", None)], None).hunks[0]
+    hunk = Document("a.py", [Region(b"a\n", b"b\n", b"c\n", None)], None, known).hunks[0]
     twins = [Candidate(value, "t", "why", "t/s") for value in (b"b c\n", b"b\nc\n", b"x\n")]
-    judge = judge_with(Fixed({b"b c\n": 0.99}))  # type: ignore[arg-type]
+    judge = Learned(Fixed({b"b c\n": 0.99}))  # type: ignore[arg-type]
     judged = judge(hunk, twins)
     assert [one.lower for one in judged] == [0.99, 0.0, 0.0]
 
 
 def test_a_stratum_that_the_model_never_saw_has_no_bound() -> None:
-    hunk = Document("a.py", [Region(b"a\n", b"b\n", b"c\n", None)], None).hunks[0]
-    judge = judge_with(Fixed({b"x\n": 0.99}))  # type: ignore[arg-type]
+    hunk = Document("a.py", [Region(b"a\n", b"b\n", b"c\n", None)], None, known).hunks[0]
+    judge = Learned(Fixed({b"x\n": 0.99}))  # type: ignore[arg-type]
     for stratum, lower in (("t/old", 0.99), ("t/new", 0.0)):
         (judged,) = judge(hunk, [Candidate(b"x\n", "t", "why", stratum)])
         assert judged.lower == lower
         assert judged.probability == 0.99
+
+
+def test_where_the_history_is_not_known_nothing_has_a_bound() -> None:
+    for lineage, lower in ((known, 0.99), (None, 0.0)):
+        region = Region(b"a\n", b"b\n", b"c\n", None)
+        hunk = Document("a.py", [region], None, lineage).hunks[0]
+        judge = Learned(Fixed({b"x\n": 0.99}))  # type: ignore[arg-type]
+        (judged,) = judge(hunk, [Candidate(b"x\n", "t", "why", "t/old")])
+        assert judged.lower == lower
+
+
+def test_the_other_conflicts_of_a_merge_are_heard() -> None:
+    open_ = [Region(b"a\n", b"b\n", b"c\n", None), Region(b"", b"-\n", b"-\n", b"-\n")]
+    first = Document("a.py", [*open_, Region(b"d\n", b"e\n", b"f\n", None)], None, known)
+    second = Document("b.py", open_[:1], None, known)
+    model = Fixed({b"b\n": 0.9, b"e\n": 0.9})
+    judge = Learned(model)  # type: ignore[arg-type]
+    judge.survey(first)
+    judge.survey(second)
+    judge(first.hunks[0], [Candidate(b"b\n", "sides", "takes ours", "sides/ours")])
+    file, merge = model.asked[-1]
+    assert (file.hunks, merge.hunks) == (1, 2)
+    assert file.ours > file.theirs
+    assert merge.ours > merge.theirs
+    judge(second.hunks[0], [Candidate(b"b\n", "sides", "takes ours", "sides/ours")])
+    assert model.asked[-1].file.hunks == 0
+    assert model.asked[-1].merge.hunks == 2
 
 
 def test_calibration_survives_its_file() -> None:

@@ -21,7 +21,7 @@ from tiebreak.weights import engine
 from tiebreak.weights.checkpoint import open_checkpoint
 from tiebreak.weights.dtypes import DTYPES, encode
 from tiebreak.weights.engine import Output, write_checkpoint
-from tiebreak.weights.kernels import Run, Side, native, portable
+from tiebreak.weights.kernels import Run, Side, Thinning, native, portable
 from tiebreak.weights.methods import METHODS, Terms, check
 from tiebreak.weights.safetensors import lay_out, write_header
 
@@ -90,6 +90,7 @@ class Case(NamedTuple):
                 key=int(rng.integers(0, 1 << 63)) * 2 + 1,
                 drop=int(rng.choice([0, 1 << 31])),
                 ceiling=int(rng.choice([0, 0x40000000])),
+                changes=bool(rng.random() < 0.2),
             )
             for _ in range(int(rng.integers(1, 4)))
         )
@@ -107,6 +108,10 @@ class Case(NamedTuple):
             found.append(bytes(out))
         sides, importances = (self.base, *self.sides), (*self.sides, self.base)
         kernels.weigh(run, sides, importances, (0.0, *[1e-6] * len(self.sides)))
+        for width in (1, 7, self.count):
+            rows, how = (self.count // width, width), Thinning(0.4, 0.2, width > 1)
+            left = kernels.thin(self.base, self.sides[0], self.start, rows, how)
+            found.append(np.where(np.isnan(left), np.nan, left).tobytes())
         return [*found, bytes(out)]
 
     def numbers(self, kernels: Kernels) -> list[list[int]]:

@@ -43,6 +43,7 @@ def near(found: Array, expected: Array) -> bool:
     return bool(np.allclose(found, expected, rtol=3e-7, atol=0))
 
 
+MLP_2 = layer(2, MLP)
 LINEAR = """
     merge_method: linear
     models:
@@ -490,3 +491,35 @@ def test_the_last_slice_is_tied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     found = merged(tmp_path, FRANKEN)
     assert found[HEAD].tobytes() == language_model(2, head=False)[EMBED].tobytes()
     assert written(tmp_path / "out")[EMBED].tobytes() == language_model(1)[EMBED].tobytes()
+
+
+SEVERAL = """
+    merge_method: linear
+    models:
+      - {model: first, parameters: {weight: 1}}
+      - {model: second, parameters: {weight: 1}}
+    ---
+    name: second
+    merge_method: linear
+    models:
+      - {model: first, parameters: {weight: 1}}
+      - {model: b, parameters: {weight: 3}}
+    ---
+    name: first
+    merge_method: passthrough
+    models: [{model: a, parameters: {scale: 2}}]
+"""
+
+
+def test_merges_of_merges(tmp_path: Path, models: dict[str, dict[str, Array]]) -> None:
+    options = ("--intermediate-dir", str(tmp_path / "between"))
+    found = merged(tmp_path, SEVERAL, *options)
+    a, b = (models[name][MLP_2].astype("f8") for name in "ab")
+    assert near(found[MLP_2], (2 * a + (2 * a + 3 * b) / 4) / 2)
+    assert sorted(os.listdir(tmp_path / "between")) == ["first", "second"]
+    before = (tmp_path / "between" / "first" / "model.safetensors").stat().st_ino
+    assert merge(tmp_path, SEVERAL, *options, out="again") == 2  # they are there already
+    assert merge(tmp_path, SEVERAL, *options, "--resume", out="again") == 0
+    assert (tmp_path / "between" / "first" / "model.safetensors").stat().st_ino == before
+    again = written(tmp_path / "again")
+    assert {k: v.tobytes() for k, v in again.items()} == {k: v.tobytes() for k, v in found.items()}

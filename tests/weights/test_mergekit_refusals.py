@@ -110,7 +110,7 @@ slices:
             "[1, 4]",
             "[1, 4]\n      - {model: a, layer_range: [0, 3]}",
             6,
-            "takes exactly 1 in a group",
+            "takes 1 model in a group",
         ),
         (SLICES, "passthrough", "ties\nbase_model: base", 4, "base is none of the sources"),
     ],
@@ -327,3 +327,36 @@ def test_what_has_no_effect_is_said(  # noqa: PLR0913, PLR0917
 ) -> None:
     assert merge(tmp_path, recipe.replace(before, after, 1)) == 0
     assert f"{tmp_path}/{said}" in capsys.readouterr().err
+
+
+SEVERAL = """\
+merge_method: passthrough
+models: [{model: x}]
+---
+name: x
+merge_method: passthrough
+models: [{model: a}]
+"""
+
+
+@pytest.mark.usefixtures("models")
+@pytest.mark.parametrize(
+    ("before", "after", "said"),
+    [
+        ("model: a", "model: x", "recipe.yml:4: merges that need each other: x, x"),
+        ("name: x", "name: ../x", "recipe.yml:4: name: ../x is no name of a folder"),
+        ("name: x\n", "", "recipe.yml:4: no name: each merge but the last"),
+        ("merge_method", "name: y\nmerge_method", "one merge has to be without a name"),
+        ("merge_method", "name: x\nmerge_method", "recipe.yml:5: a second merge named x"),
+    ],
+)
+def test_several_merges(
+    before: str, after: str, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recipe = SEVERAL.replace(before, after, 1)
+    assert said in refusal(tmp_path, recipe, capsys, "--intermediate-dir", "between")
+
+
+@pytest.mark.usefixtures("models")
+def test_several_merges_need_a_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "--intermediate-dir" in refusal(tmp_path, SEVERAL, capsys)

@@ -35,6 +35,7 @@ GIVEN: dict[str, dict[str, Any]] = {
     "breadcrumbs": {},
     "sce": {"select_topk": 0.4},
     "nearswap": {"t": 0.1},
+    "arcee_fusion": {},
     "magmax": {},
     "ram": {"r": 0.1},
 }
@@ -48,7 +49,7 @@ ONE = {
     "ram": {"epsilon": 0},
     "passthrough": {},
 }
-BASED = [name for name in GIVEN if name not in {"karcher", "nearswap"}]
+BASED = [name for name in GIVEN if name not in {"karcher", "nearswap", "arcee_fusion"}]
 
 
 def side(values: Array, dtype: str) -> Side:
@@ -386,6 +387,26 @@ def test_nearswap_moves_no_entry_by_more_than_t() -> None:
     )
 
 
+@pytest.mark.parametrize("shape", [(30, 20), (300, 200), (4, 5, 6), (600,)])
+def test_arcee_fusion_by_sorting(shape: tuple[int, ...]) -> None:
+    base, (model, *_) = three(*shape)
+
+    def softmax(values: Array) -> Array:
+        powers = np.exp(values - values.max(axis=-1, keepdims=True))
+        return np.asarray(powers / powers.sum(axis=-1, keepdims=True) + 1e-8)
+
+    one, other = softmax(model), softmax(base)
+    divergence = (one * np.log(one / other)).sum(axis=-1, keepdims=True)
+    importance = (np.abs(model - base) * divergence).astype(np.float32)
+    ascending = np.sort(importance, axis=None)
+    first, median, third = (ascending[int(q * (base.size - 1))] for q in (0.25, 0.5, 0.75))
+    chosen = importance >= median + 1.5 * (third - first)
+    assert 0 < chosen.sum() < 0.2 * base.size
+    expected = np.where(chosen, model, base)
+    close(merged("arcee_fusion", base, [model]), expected)
+    assert raw("arcee_fusion", base * 9, [base, model]) == raw("arcee_fusion", base, [model])
+
+
 def test_magmax_takes_the_largest_change() -> None:
     assert merged("magmax", [0] * 5, list(GOLDEN)).tolist() == [-6, 5, 3, 0.75, -4]
     found = merged("magmax", [1] * 5, list(GOLDEN + 1), **{"lambda": 0.5})
@@ -442,12 +463,16 @@ def test_the_order_of_three_models_is_rounding(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", GIVEN)
-def test_nan_is_never_lost(name: str) -> None:
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_what_is_no_number_is_never_lost(name: str, value: float) -> None:
     base, (one, two, _) = three(8, 8)
-    one[2, 5] = np.nan
+    base[2, 5] = one[2, 5] = value  # the change is not a number either way
     for pair in ([one, two], [two, one]):
         found = merged(name, base, pair, **GIVEN[name])
-        assert np.isnan(found[2, 5])
+        if name not in {"nearswap", "arcee_fusion"}:  # which may keep the first's number
+            assert not np.isfinite(found[2, 5])
+        if name != "model_stock":  # without an angle there is no merged vector
+            assert np.isfinite(found).sum() >= found.size - 1
 
 
 @pytest.mark.parametrize("name", GIVEN)
@@ -513,7 +538,7 @@ def test_seen_from_zero_the_base_is_not_looked_at(models: list[str], tmp_path: P
         ("karcher", {"weight": [0, 0]}, 2, "all 0"),
         ("model_stock", {}, 1, "at least 2 models"),
         ("nearswap", {}, 2, "needs the parameter t"),
-        ("passthrough", {}, 2, "merges 1 models"),
+        ("passthrough", {}, 2, "merges 1 model"),
     ],
 )
 def test_parameters_that_do_not_go_together(

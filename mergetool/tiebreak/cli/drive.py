@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from types import TracebackType
 
+    from tiebreak.lineage import Lineage
     from tiebreak.policy import Policy
     from tiebreak.text.file import Settings, TextMerge
     from tiebreak.text.language import Language
@@ -166,6 +167,7 @@ def _settings(request: Request, context: Context) -> Settings:
     text_only = context.call.command == "notes" or context.call.recreates(
         request.label_ours, os.environ.get("GIT_PREFIX", "")
     )
+    judge = None if text_only else in_driver(context.config)
     return Settings(
         policy=NOTHING if text_only else _policy(request.path, context.config),
         style=context.call.style or settings.style(context.config),
@@ -176,8 +178,22 @@ def _settings(request: Request, context: Context) -> Settings:
         audit=bool(os.environ.get("TIEBREAK_AUDIT")) and not text_only,
         languages=_languages(context.config),
         trust_languages=True,  # else there are none: nobody would see what they suggest
-        judge=None if text_only else in_driver(context.config),
+        judge=judge,
+        lineage=(lambda: _lineage(request)) if judge is not None else None,
     )
+
+
+def _lineage(request: Request) -> Lineage | None:
+    """Where the versions come from, when it is two commits that are merged."""
+    from tiebreak.git.command import git
+    from tiebreak.git.lineage import Lineages, merge_heads_of_driver
+
+    heads = merge_heads_of_driver()
+    if heads is None:
+        return None
+    files = (os.path.abspath(request.ours), os.path.abspath(request.theirs))
+    tips = git("hash-object", "--no-filters", "--", *files).line.split("\n")
+    return Lineages(*heads, [request.path], ".").of(request.path, *tips)
 
 
 def _languages(config: Mapping[str, str]) -> tuple[Language, ...]:

@@ -17,16 +17,17 @@ if TYPE_CHECKING:
 
     from tiebreak.conflict import Candidate, Judge, Judgement
     from tiebreak.git.settings import Config
-    from tiebreak.text.document import Hunk
+    from tiebreak.ranker.judge import Learned
+    from tiebreak.text.document import Document, Hunk
 
 
-def in_solve(config: Config) -> Judge[Hunk, bytes] | None:
+def in_solve(config: Config) -> LearnedJudge | None:
     """The judge of `tiebreak solve`, and of the candidates that are shown; None: the rules."""
     if settings.judge(config) == settings.NEVER:
         return None
     from tiebreak.ranker.model import missing
 
-    return None if missing() else _Learned()
+    return None if missing() else LearnedJudge()
 
 
 def in_driver(config: Config) -> Judge[Hunk, bytes] | None:
@@ -34,24 +35,44 @@ def in_driver(config: Config) -> Judge[Hunk, bytes] | None:
     if settings.judge(config) != settings.ALWAYS:
         return None
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # numpy starts threads that nobody uses
-    return _Learned()
+    return LearnedJudge()
 
 
-class _Learned:
-    """The learned judge, loaded on first use."""
+class LearnedJudge:
+    """The learned judge, loaded on first use; the rule judge where it cannot be."""
 
     def __init__(self) -> None:
-        self._judge: Judge[Hunk, bytes] | None = None
+        """Nothing is loaded yet."""
+        self._model: Learned | None = None
+        self._asked = False
 
     def __call__(self, hunk: Hunk, candidates: Sequence[Candidate[bytes]]) -> Sequence[Judgement]:
-        if self._judge is None:
-            self._judge = _load()
-        return self._judge(hunk, candidates)
+        """See `tiebreak.conflict.Judge`."""
+        from tiebreak.text import judge as rules
+
+        model = self._loaded()
+        return rules.judge(hunk, candidates) if model is None else model(hunk, candidates)
+
+    def survey(self, document: Document) -> None:
+        """Take one file of the merge into account before any of them is judged."""
+        model = self._loaded()
+        if model is not None:
+            model.survey(document)
+
+    def surveyed(self) -> None:
+        """Say that these were all files of the merge."""
+        model = self._loaded()
+        if model is not None:
+            model.surveyed()
+
+    def _loaded(self) -> Learned | None:
+        if not self._asked:
+            self._asked, self._model = True, _load()
+        return self._model
 
 
-def _load() -> Judge[Hunk, bytes]:
+def _load() -> Learned | None:
     from tiebreak.ranker.model import missing
-    from tiebreak.text import judge as rules
 
     problem = missing()
     if problem is None:
@@ -64,4 +85,4 @@ def _load() -> Judge[Hunk, bytes]:
         except Exception as error:  # noqa: BLE001  (each library has its own for a damaged file)
             problem = str(error) or repr(error)
     sys.stderr.write(f"tiebreak: without the learned judge: {problem}\n")
-    return rules.judge
+    return None

@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import os
 from collections import Counter
+from functools import partial
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from tiebreak.cli.judging import in_solve
 from tiebreak.cli.limits import limited
 from tiebreak.cli.outcome import APPLIED, LEFT, PARTLY, RESOLVED, Outcome
+from tiebreak.cli.surveying import Sources, survey
 from tiebreak.errors import GitError, InputError
 from tiebreak.git import settings
 from tiebreak.git.install import CHECKPOINTS
+from tiebreak.git.lineage import Lineages, merge_heads
 from tiebreak.git.repository import config_section, git_version
 from tiebreak.git.stages import committed_files, object_sizes, read_objects, stage, unmerged
 from tiebreak.git.worktree import attributes, beyond_link, read_file, write_file
@@ -39,21 +42,10 @@ if TYPE_CHECKING:
     from tiebreak.journal import Entry
     from tiebreak.policy import Policy
     from tiebreak.text.blocks import Rewritten
+    from tiebreak.text.document import Ask
     from tiebreak.text.file import TextMerge
 
 LARGEST: Final = 100 * 1024 * 1024  # bytes of one version; all of them are in memory together
-
-
-class _Sources(NamedTuple):
-    """A conflict's three texts, and what governs it."""
-
-    path: str
-    base: bytes
-    ours: bytes
-    theirs: bytes
-    how: Settings
-    seconds: float
-    disagrees_on_mode: bool
 
 
 class _Plan(NamedTuple):
@@ -92,10 +84,14 @@ def solve(
     journal = Journal(repository.common_dir)
     found = _checkpoints(conflicts, repository, journal, dry_run=dry_run)
     done = {outcome.path for outcome in found}
-    texts = [conflict for conflict in conflicts if conflict.path not in done]
+    wanted = {conflict.path for conflict in conflicts} - done
+    texts = [c for c in (unmerged(top) if pathspecs else conflicts) if c.path not in done]
+    reads = _read(texts, top, repository.git_dir) if wanted else []
+    survey([read for read in reads if isinstance(read, Sources)])
     plans = [
         _Plan(read) if isinstance(read, Outcome) else _plan_in_time(read, journal, top)
-        for read in _read(texts, top)
+        for read in reads
+        if read.path in wanted
     ]
     if not dry_run:
         plans = [_carry_out(plan, journal, top) for plan in plans]
@@ -126,7 +122,7 @@ def _stage(paths: Sequence[str], top: str) -> None:
         raise GitError(msg) from error
 
 
-def _read(conflicts: Sequence[Unmerged], top: str) -> list[_Sources | Outcome]:
+def _read(conflicts: Sequence[Unmerged], top: str, git_dir: str) -> list[Sources | Outcome]:
     """Every conflict with its texts, or why it is none of ours."""
     if not conflicts:
         return []
@@ -137,7 +133,9 @@ def _read(conflicts: Sequence[Unmerged], top: str) -> list[_Sources | Outcome]:
     texts = {name: text for name, text in zip(names, contents, strict=True) if text is not None}
     governed = Governed(conflicts, committed, top)
     found = attributes([conflict.path for conflict in conflicts], top)
-    return [_sources(c, found[c.path], texts, governed) for c in conflicts]
+    heads = merge_heads(git_dir)
+    lineages = Lineages(*heads, [conflict.path for conflict in conflicts], top) if heads else None
+    return [_sources(c, found[c.path], texts, governed, lineages) for c in conflicts]
 
 
 def _sources(
@@ -145,7 +143,8 @@ def _sources(
     attributes: Attributes,
     texts: Mapping[str, bytes],
     governed: Governed,
-) -> _Sources | Outcome:
+    lineages: Lineages | None,
+) -> Sources | Outcome:
     reason = conflict.obstacle or attributes.converted
     if reason is not None:
         return Outcome(conflict.path, LEFT, reason)
@@ -166,10 +165,18 @@ def _sources(
         languages=governed.languages,
         trust_languages=governed.trust_languages,
         judge=governed.judge,
+        lineage=_lineage(conflict, lineages),
     )
-    return _Sources(
+    return Sources(
         conflict.path, base, ours, theirs, how, governed.seconds, conflict.disagrees_on_mode
     )
+
+
+def _lineage(conflict: Unmerged, lineages: Lineages | None) -> Ask | None:
+    """Tells where a conflict's versions come from."""
+    if lineages is None or conflict.ours is None or conflict.theirs is None:
+        return None
+    return partial(lineages.of, conflict.path, conflict.ours.oid, conflict.theirs.oid)
 
 
 class Governed:
@@ -216,7 +223,7 @@ class Governed:
         return found[0].for_path(path) if found else WeightsRecipe()
 
 
-def _plan_in_time(sources: _Sources, journal: Journal, top: str) -> _Plan:
+def _plan_in_time(sources: Sources, journal: Journal, top: str) -> _Plan:
     """`_plan`, for as long as the driver may take for one file."""
     try:
         with limited(sources.seconds):
@@ -226,7 +233,7 @@ def _plan_in_time(sources: _Sources, journal: Journal, top: str) -> _Plan:
         return _Plan(Outcome(sources.path, LEFT, limit))
 
 
-def _plan(sources: _Sources, journal: Journal, top: str) -> _Plan:
+def _plan(sources: Sources, journal: Journal, top: str) -> _Plan:
     """Merge one file, find its conflicts in the work tree, and decide what to do with it."""
     before = read_file(os.path.join(top, sources.path))
     if before is None or beyond_link(sources.path, top):
@@ -253,7 +260,7 @@ def _plan(sources: _Sources, journal: Journal, top: str) -> _Plan:
     return _Plan(outcome, before, form.restore(found.text), entry, contents)
 
 
-def _form(text: bytes, sources: _Sources) -> _Form:
+def _form(text: bytes, sources: Sources) -> _Form:
     """Undo what git does to line ends on checkout, where that can be told for sure."""
     stored = sources.base + sources.ours + sources.theirs
     crlf = text.count(b"\r\n")
@@ -262,7 +269,7 @@ def _form(text: bytes, sources: _Sources) -> _Form:
     return _Form(text, crlf=False)
 
 
-def _closest(text: bytes, sources: _Sources) -> tuple[TextMerge, Rewritten, Settings]:
+def _closest(text: bytes, sources: Sources) -> tuple[TextMerge, Rewritten, Settings]:
     """Merge as ort does, and as `git merge-file` does if not every block of the file is found."""
     tried = []
     for algorithm in (sources.how.algorithm, "myers"):
@@ -305,9 +312,7 @@ def _best_guess(merge: TextMerge, found: Rewritten) -> str:
     return "nothing to propose"
 
 
-def _status(
-    merge: TextMerge, found: Rewritten, how: Settings, sources: _Sources
-) -> tuple[str, str]:
+def _status(merge: TextMerge, found: Rewritten, how: Settings, sources: Sources) -> tuple[str, str]:
     """How far the file has come. Only what is settled in every respect is staged."""
     if found.left or has_markers(found.text, how.marker_size):
         return PARTLY, ""
@@ -321,7 +326,7 @@ def _status(
 
 
 def _entry(
-    sources: _Sources, before: bytes, merge: TextMerge, found: Rewritten, journal: Journal
+    sources: Sources, before: bytes, merge: TextMerge, found: Rewritten, journal: Journal
 ) -> tuple[Entry, dict[str, bytes]]:
     """What to record. What the driver had done in the same file before is kept with it."""
     texts = Texts(sources.base, sources.ours, sources.theirs, before, found.text)

@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tiebreak.learn import boosting, export, packed
+from tiebreak.learn import boosting, company, export, packed
 from tiebreak.learn.calibrate import calibrate
 from tiebreak.learn.split import fold_of
 from tiebreak.learn.verdicts import summary, verdicts
 from tiebreak.ranker import calibration
-from tiebreak.ranker.model import blended
+from tiebreak.ranker.model import MERGE, SCOPES, blended
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -45,15 +45,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def build(arrays: Path, runs: Path, model: Path, vocabulary: Path, threads: int) -> None:
     """Train the trees, calibrate, and write all files of a model."""
     data = packed.load(arrays)
-    rows = boosting.rows(data)
+    rows = [boosting.rows(data), boosting.rows(data, hide=True)]
     model.mkdir(parents=True, exist_ok=True)
     trees = boosting.fit(rows, data.right, threads)
     np.save(model / "trees.npy", boosting.flat(trees))
     shutil.copyfile(vocabulary, model / "vocabulary.json")
     network, saved = export.load(runs / "-1" / "model.pt")
     export.to_onnx(network, model / "network.onnx")
-    scores = blend(out_of_fold(data, runs), boosting.out_of_fold(data, rows, threads))
-    (model / "about.json").write_bytes(about(data, scores, saved))
+    first = blend(out_of_fold(data, runs), boosting.out_of_fold(data, rows, threads))
+    views = company.table(data, first), company.table(data, first, whole_merge=False)
+    second = company.fit(views[0], data.right, first, threads)
+    np.save(model / "company.npy", boosting.flat(second))
+    scores = company.out_of_fold(data, views[0], first, views[1], threads)
+    (model / "about.json").write_bytes(about(data, dict(zip(SCOPES, scores, strict=True)), saved))
 
 
 def blend(chances: Any, logits: Any) -> Any:
@@ -61,13 +65,16 @@ def blend(chances: Any, logits: Any) -> Any:
     return np.array(blended(list(chances), list(logits)))
 
 
-def about(data: Packed, scores: Any, saved: Mapping[str, Any]) -> bytes:
-    """The text of `about.json`: calibration, and how good the scores are out of fold."""
-    found = verdicts(data, scores)
-    figures = summary(found)
+def about(data: Packed, scores: Mapping[str, Any], saved: Mapping[str, Any]) -> bytes:
+    """The text of `about.json`: calibrations, and how good the scores are out of fold."""
+    found = {scope: verdicts(data, of_scope) for scope, of_scope in scores.items()}
+    figures = summary(found[MERGE])
     return export.about(
         saved,
-        calibration=calibration.to_json(calibrate(data, scores, found)),
+        calibrations={
+            scope: calibration.to_json(calibrate(data, scores[scope], found[scope]))
+            for scope in scores
+        },
         trained={
             "hunks": len(data.hunks),
             "repositories": sorted({hunk["repo"] for hunk in data.hunks}),

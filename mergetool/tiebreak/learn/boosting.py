@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from tiebreak.learn.split import FOLDS, fold_of
+from tiebreak.ranker import past
 from tiebreak.ranker.trees import NODE, table
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from tiebreak.learn.packed import Packed
 
@@ -38,31 +39,33 @@ SETTINGS: Final = {
 }
 
 
-def rows(packed: Packed) -> Any:
-    """One row a candidate, compared within its hunk."""
+def rows(packed: Packed, *, hide: bool = False) -> Any:
+    """One row a candidate, compared within its hunk; with `hide` as if no history were known."""
     firsts = packed.firsts
     features = packed.features.astype(np.float32)
+    if hide:
+        features[:, past.columns(packed.names)] = past.UNKNOWN
     parts = [table(features[a:b]) for a, b in itertools.pairwise(firsts)]
     return np.concatenate(parts)
 
 
-def fit(found: Any, right: Any, threads: int = 0) -> Any:
-    """A LightGBM model of rows and whether they were right."""
+def fit(found: Sequence[Any], right: Any, threads: int = 0) -> Any:
+    """A LightGBM model of the rows of candidates, in one or more views, and which were right."""
     import lightgbm
 
-    data = lightgbm.Dataset(found, right.astype(np.int8))
+    data = lightgbm.Dataset(np.concatenate(found), np.tile(right.astype(np.int8), len(found)))
     return lightgbm.train({**SETTINGS, "num_threads": threads}, data, TREES)
 
 
-def out_of_fold(packed: Packed, found: Any, threads: int = 0) -> Any:
-    """Log-odds of every candidate from a model that saw other folds only."""
+def out_of_fold(packed: Packed, found: Sequence[Any], threads: int = 0) -> Any:
+    """Log-odds of every candidate, in the first view, from a model that saw other folds only."""
     folds = np.repeat([fold_of(hunk["repo"]) for hunk in packed.hunks], packed.counts)
-    logits = np.zeros(len(found))
+    logits = np.zeros(len(folds))
     for fold in range(FOLDS):
         held = folds == fold
         if held.any():
-            model = fit(found[~held], packed.right[~held], threads)
-            logits[held] = model.predict(found[held], raw_score=True)
+            model = fit([view[~held] for view in found], packed.right[~held], threads)
+            logits[held] = model.predict(found[0][held], raw_score=True)
     return logits
 
 

@@ -6,6 +6,7 @@ The model is asked as the driver asks it, through ONNX Runtime, hunk by hunk.
 from __future__ import annotations
 
 import itertools
+from collections import defaultdict
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
@@ -14,14 +15,17 @@ from tiebreak.learn.extend import extended
 from tiebreak.learn.source import is_source
 from tiebreak.learn.tensors import case_of
 from tiebreak.learn.verdicts import Summary, Verdicts, summary
+from tiebreak.ranker.company import Company
 from tiebreak.ranker.hands import Offer, hold
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from tiebreak.learn.examples import Example
     from tiebreak.policy import Policy
     from tiebreak.ranker.calibration import Calibration
+    from tiebreak.ranker.company import Scored
+    from tiebreak.ranker.hands import Held
     from tiebreak.ranker.model import Model
 
 BINS: Final = (0.0, 0.2, 0.4, 0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95, 1.0)
@@ -39,6 +43,8 @@ class Opinion(NamedTuple):
     right: bool
     among3: bool
     reach: bool  # whether any candidate was right
+    bounded: bool  # whether the bounds hold for it: the history is known
+    drops: bool  # whether the first choice leaves an edit out
 
 
 class Reliability(NamedTuple):
@@ -51,27 +57,55 @@ class Reliability(NamedTuple):
     right: float
 
 
+class Seen(NamedTuple):
+    """An example, its candidates, and what the model says of it alone."""
+
+    example: Example
+    held: list[Held]
+    scored: Scored
+
+
 def opinions(model: Model, examples: Iterable[Example]) -> Iterator[Opinion]:
-    """Ask the model about every example; one that it does not judge is left out."""
-    for bare in examples:
-        example = extended(bare)
-        offers = [Offer(p.value, p.stratum, p.provable, p.drops) for p in example.proposals]
-        held = hold(offers)
-        scores = model.scores(case_of(example, held)) if held else None
-        if scores is None:
-            continue
-        order = sorted(range(len(held)), key=lambda index: -scores[index])
-        equal = [example.proposals[held[index].members[0]].equal for index in order]
-        yield Opinion(
-            example.repo,
-            example.language,
-            bool(example.whole),
-            is_source(example.path),
-            scores[order[0]],
-            equal[0],
-            any(equal[:3]),
-            any(proposal.equal for proposal in example.proposals),
-        )
+    """Ask the model about every example; one that it does not judge is left out.
+
+    The other examples of the same merge are taken for its other conflicts.
+    """
+    merges: dict[tuple[str, str], Company] = defaultdict(Company)
+    seen = [one for example in examples if (one := _first_look(model, example)) is not None]
+    for one in seen:
+        merges[_merge(one.example)].add(one.example.path, one.example.number, one.scored)
+    for one in seen:
+        beside = merges[_merge(one.example)].beside(one.example.path, one.example.number)
+        yield _opinion(one, model.seconded(one.scored, beside))
+
+
+def _merge(example: Example) -> tuple[str, str]:
+    return example.repo, example.merge
+
+
+def _first_look(model: Model, bare: Example) -> Seen | None:
+    example = extended(bare)
+    held = hold([Offer(p.value, p.stratum, p.provable, p.drops) for p in example.proposals])
+    scored = model.scores(case_of(example, held)) if held else None
+    return None if scored is None else Seen(example, held, scored)
+
+
+def _opinion(seen: Seen, scores: Sequence[float]) -> Opinion:
+    example, held = seen.example, seen.held
+    order = sorted(range(len(held)), key=lambda index: -scores[index])
+    equal = [example.proposals[held[index].members[0]].equal for index in order]
+    return Opinion(
+        example.repo,
+        example.language,
+        bool(example.whole),
+        is_source(example.path),
+        scores[order[0]],
+        equal[0],
+        any(equal[:3]),
+        any(proposal.equal for proposal in example.proposals),
+        example.past is not None,
+        held[order[0]].hand.drops > 0,
+    )
 
 
 def verdicts_of(found: list[Opinion]) -> Verdicts:
@@ -119,5 +153,10 @@ def used(found: list[Opinion], calibration: Calibration, policy: Policy) -> tupl
 
     What is provable is not among them: it needs no model.
     """
-    written = [one for one in found if calibration.lower(one.sure) >= policy.apply]
+    written = [
+        one
+        for one in found
+        if one.bounded
+        and calibration.lower(one.sure) >= (policy.commit if one.drops else policy.apply)
+    ]
     return len(written), sum(one.right for one in written)

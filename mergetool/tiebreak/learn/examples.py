@@ -6,10 +6,12 @@ code: a data folder stays on the machine that it was mined on.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+
+from tiebreak.lineage import Past, Trace
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -52,6 +54,7 @@ class Example(NamedTuple):
     theirs: bytes
     resolution: bytes
     proposals: tuple[Proposal, ...]
+    past: Past | None = None  # what the history says of the sides
 
 
 _PROPOSAL = pa.struct(
@@ -62,6 +65,17 @@ _PROPOSAL = pa.struct(
         ("drops", pa.int32()),
         ("value", pa.binary()),
         ("equal", pa.bool_()),
+    ]
+)
+_TRACE: Final = pa.struct(
+    [
+        ("commits", pa.int32()),
+        ("authors", pa.int32()),
+        ("newest", pa.int64()),
+        ("whole", pa.bool_()),
+        ("text", pa.bool_()),
+        ("added", pa.int32()),
+        ("stale", pa.list_(pa.binary())),
     ]
 )
 SCHEMA: Final = pa.schema(
@@ -85,6 +99,7 @@ SCHEMA: Final = pa.schema(
         ("theirs", pa.binary()),
         ("resolution", pa.binary()),
         ("proposals", pa.list_(_PROPOSAL)),
+        ("past", pa.struct([("ours", _TRACE), ("theirs", _TRACE)])),
     ]
 )
 
@@ -94,7 +109,11 @@ def write(path: Path, examples: Iterable[Example], counts: dict[str, int]) -> No
     import json
 
     rows = [
-        {**row._asdict(), "proposals": [proposal._asdict() for proposal in row.proposals]}
+        {
+            **row._asdict(),
+            "proposals": [proposal._asdict() for proposal in row.proposals],
+            "past": row.past and {side: _plain(t) for side, t in row.past._asdict().items()},
+        }
         for row in examples
     ]
     schema = SCHEMA.with_metadata({COUNTS: json.dumps(counts, sort_keys=True).encode()})
@@ -103,12 +122,22 @@ def write(path: Path, examples: Iterable[Example], counts: dict[str, int]) -> No
     unfinished.replace(path)
 
 
+def _plain(trace: Trace) -> dict[str, object]:
+    return {**trace._asdict(), "stale": sorted(trace.stale)}
+
+
+def _trace(row: dict[str, Any]) -> Trace:
+    return Trace(**{**row, "stale": frozenset(row["stale"])})
+
+
 def read(path: Path) -> Iterator[Example]:
     """The examples of one file, in the order in which they were mined."""
     for batch in pq.ParquetFile(path).iter_batches(batch_size=256):
         for row in batch.to_pylist():
             proposals = tuple(Proposal(**proposal) for proposal in row.pop("proposals"))
-            yield Example(**row, proposals=proposals)
+            sides = row.pop("past", None)
+            past = sides and Past(_trace(sides["ours"]), _trace(sides["theirs"]))
+            yield Example(**row, proposals=proposals, past=past)
 
 
 def read_counts(path: Path) -> dict[str, int]:

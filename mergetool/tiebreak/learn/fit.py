@@ -22,6 +22,7 @@ from torch.nn import functional
 from tiebreak.learn.batches import Batch, Data, means_by_hunk, renamed
 from tiebreak.learn.network import Ranker, Shape
 from tiebreak.learn.split import fold_of
+from tiebreak.ranker import past
 from tiebreak.ranker.encoding import MOST
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ RATE: Final = 6e-4
 WARM: Final = 0.06  # of the schedule
 KEPT: Final = 0.3  # weight of the dense label's loss
 FORGET: Final = 0.12  # share of pieces that are hidden in training
+BLIND: Final = 0.2  # share of hunks whose history is hidden in training
 DECAY: Final = 0.05
 
 
@@ -81,6 +83,9 @@ class Training:
         self.ranker = Ranker(self.shape).to(data.device)
         hunks = data.about["hunks"]
         folds = [fold_of(hunk["repo"]) for hunk in hunks]
+        columns = torch.tensor(past.columns(data.about["features"]), device=data.device)
+        self.past = torch.zeros(self.shape.features, dtype=torch.bool, device=data.device)
+        self.past[columns] = True
         self.train = [i for i, fold in enumerate(folds) if fold != options.fold]
         self.watch = [i for i, fold in enumerate(folds) if fold == options.fold]
         self.optimizer = torch.optim.AdamW(
@@ -159,9 +164,15 @@ class Training:
         says = self.ranker.keeps(states).squeeze(-1).float()
         known = kept != 2  # noqa: PLR2004  (see UNKNOWN_COLUMN)
         dense = functional.binary_cross_entropy_with_logits(says[known], kept[known].float())
-        table = means_by_hunk(means, batch)
-        scores = self.ranker.rank(table, batch.features, batch.strata, batch.present)
+        table, features = means_by_hunk(means, batch), self._blinded(batch.features)
+        scores = self.ranker.rank(table, features, batch.strata, batch.present)
         return listwise(scores, batch.right) + KEPT * dense
+
+    def _blinded(self, features: Tensor) -> Tensor:
+        """The features (hunks, candidates, n), of some hunks without their history."""
+        chance = torch.rand(len(features), generator=self.generator, device=features.device)
+        hidden = (chance < BLIND)[:, None, None] & self.past
+        return features.masked_fill(hidden, past.UNKNOWN)
 
     @torch.no_grad()
     def predict(self, hunks: Sequence[int], data: Data | None = None) -> Any:

@@ -10,16 +10,21 @@ from __future__ import annotations
 import tempfile
 from collections import Counter
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import pygit2
 from pygit2.enums import FileMode, SortMode
 
+from tiebreak.git.lineage import Lineages
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from pygit2 import IndexEntry
+
+    from tiebreak.lineage import Lineage
 
 Entries = tuple["IndexEntry | None", "IndexEntry | None", "IndexEntry | None"]
 REGULAR = {FileMode.BLOB, FileMode.BLOB_EXECUTABLE}
@@ -44,6 +49,7 @@ class ConflictedFile(NamedTuple):
     ours: bytes
     theirs: bytes
     committed: bytes
+    lineage: Callable[[], Lineage | None] = lambda: None
 
     @property
     def whole(self) -> str:
@@ -56,9 +62,10 @@ class ConflictedFile(NamedTuple):
 class History:
     """A repository opened for replay. `skipped` counts what is left out, by reason."""
 
-    def __init__(self, repository: pygit2.Repository, limits: Limits) -> None:
-        """Take an opened repository: see `opened`."""
+    def __init__(self, repository: pygit2.Repository, limits: Limits, path: Path) -> None:
+        """Take an opened repository that borrows from the one at `path`: see `opened`."""
         self._repository = repository
+        self._path = str(path)
         self._limits = limits
         self.skipped: Counter[str] = Counter()
 
@@ -96,12 +103,16 @@ class History:
             # `git merge -s ours` and its like: no merge driver would have been asked.
             self.skipped["merges that took one parent's whole tree"] += 1
             return
-        for entries in sorted(index.conflicts, key=_path):
+        conflicts = sorted(index.conflicts, key=_path)
+        paths = [_path(entries) for entries in conflicts]
+        lineages = Lineages(str(ours.id), str(theirs.id), paths, self._path)
+        for entries in conflicts:
             found = self._file(entries, commit.tree)
             if isinstance(found, str):
                 self.skipped[found] += 1
             else:
-                yield found
+                tips = [str(entry.id) for entry in entries[1:] if entry is not None]
+                yield found._replace(lineage=partial(lineages.of, found.path, *tips))
 
     def _commit(self, oid: pygit2.Oid) -> pygit2.Commit:
         commit = self._repository[oid]
@@ -149,7 +160,7 @@ def opened(path: Path, limits: Limits) -> Iterator[tuple[History, pygit2.Oid]]:
     with tempfile.TemporaryDirectory(prefix="replay-") as scratch:
         borrowing = pygit2.init_repository(scratch, bare=True)
         borrowing.odb.add_disk_alternate(str(objects_of(source)))
-        yield History(borrowing, limits), source.head.peel(pygit2.Commit).id
+        yield History(borrowing, limits, path), source.head.peel(pygit2.Commit).id
 
 
 def objects_of(repository: pygit2.Repository) -> Path:

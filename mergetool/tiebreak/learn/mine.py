@@ -17,7 +17,7 @@ from tiebreak.learn.examples import SUFFIX, Example, Proposal, read_counts, writ
 from tiebreak.learn.history import ConflictedFile, History, Limits, name_of, opened
 from tiebreak.learn.locate import Located, locate
 from tiebreak.learn.progress import progress
-from tiebreak.ranker.judge import setting_of
+from tiebreak.ranker.judge import past_of, setting_of
 from tiebreak.resolve import propose
 from tiebreak.text.document import Document
 from tiebreak.text.file import is_binary
@@ -107,7 +107,7 @@ def examples(place: Place, counts: Counter[str]) -> Iterator[Example]:
         counts["files with markers in an input"] += 1
         return
     regions = merge_lines(*sides)
-    document = Document(file.path, regions, language_for(file.path))
+    document = Document(file.path, regions, language_for(file.path), file.lineage)
     hunks = document.hunks
     for number, (hunk, found) in enumerate(
         zip(hunks, locate(regions, file.committed), strict=True)
@@ -144,6 +144,7 @@ def _example(place: Place, hunk: Hunk, found: Located, number: int) -> Example:
         theirs=region.theirs,
         resolution=text,
         proposals=tuple(_proposals(hunk, normalised(text))),
+        past=past_of(hunk),
     )
 
 

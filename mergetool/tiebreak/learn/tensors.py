@@ -10,7 +10,7 @@ import json
 from concurrent.futures import ProcessPoolExecutor
 from functools import cache, partial
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from tiebreak.ranker.encoding import Sequence_
     from tiebreak.ranker.hands import Held
 
+T = TypeVar("T")
+
 PARTS: Final = 8  # of a file, for as many processes: a few repositories have most of the hunks
 UNKNOWN_COLUMN: Final = 2  # of the label `kept`: the token is in no version at this place
 
@@ -37,6 +39,7 @@ class Row(NamedTuple):
 
     digest: str
     repo: str
+    merge: str
     path: str
     language: str
     whole: bool
@@ -59,6 +62,7 @@ def row(example: Example, pieces: Callable[[bytes], list[int]]) -> Row | None:
     return Row(
         example.digest,
         example.repo,
+        example.merge,
         example.path,
         example.language,
         bool(example.whole),
@@ -85,6 +89,7 @@ def case_of(example: Example, held: Sequence[Held]) -> Case:
             code=example.language != "(other)",
         ),
         [one.hand for one in held],
+        example.past,
     )
 
 
@@ -147,6 +152,7 @@ def pack(rows: Iterable[Row], path: Path, known: Sequence[str] = ()) -> None:
         "right": np.array([right for one in rows for right in one.right], np.uint8),
         "counts": np.array([len(one.sequences) for one in rows], np.uint8),
     }
+    merges, places = _numbers(one.merge for one in rows), _numbers(map(_place, rows))
     about = {
         "features": names(),
         "strata": strata,
@@ -158,12 +164,23 @@ def pack(rows: Iterable[Row], path: Path, known: Sequence[str] = ()) -> None:
                 "whole": one.whole,
                 "source": one.source,
                 "reach": one.reach,
+                "merge": merges[one.merge],
+                "file": places[_place(one)],
             }
             for one in rows
         ],
     }
     arrays["about"] = np.frombuffer(json.dumps(about).encode(), np.uint8)
     np.savez_compressed(path, **arrays)
+
+
+def _place(row: Row) -> tuple[str, str]:
+    return row.merge, row.path
+
+
+def _numbers(keys: Iterable[T]) -> dict[T, int]:
+    """A number for each distinct key, in place of a name."""
+    return {key: index for index, key in enumerate(dict.fromkeys(keys))}
 
 
 def _flat(lists: Iterable[Sequence[int]], kind: Any) -> Any:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from tiebreak.ranker import past
 from tiebreak.ranker.columns import (
     ALL,
     CODES,
@@ -25,6 +26,8 @@ from tiebreak.record import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+    from tiebreak.lineage import Past
 
     Pieces = Callable[[bytes], list[int]]
 
@@ -51,6 +54,7 @@ class Case(NamedTuple):
     after: bytes
     setting: Setting
     hands: Sequence[Hand]  # the candidates, at most `MOST`, no two alike modulo white space
+    past: Past | None = None  # what the history says of the sides, where it is known
 
 
 class Sequence_(NamedTuple):  # noqa: N801  (`Sequence` is Python's)
@@ -82,11 +86,11 @@ def encode(case: Case, pieces: Pieces) -> Encoded | None:
     for token in alignment.tokens:
         numbers.setdefault(token, len(numbers) + 1)
     known = Known.of(case.texts, alignment)
-    shared = of_hunk(known, case.setting, len(case.hands))
+    shared = of_hunk(known, case.setting, len(case.hands)) | past.of_hunk(case.past)
     sequences = []
     for hand in case.hands:
         placed = alignment.place(hand.value)
-        own = of_candidate(known, placed, hand)
+        own = of_candidate(known, placed, hand) | past.of_candidate(case.past, hand.value)
         framed = _framed(before, _near(placed), after)
         sequences.append(_sequence(framed, numbers, pieces, [*shared.values(), *own.values()]))
     return Encoded(sequences, alignment)

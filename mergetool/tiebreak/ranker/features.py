@@ -181,13 +181,15 @@ def _lines(text: bytes) -> Counter[bytes]:
 
 def names() -> list[str]:
     """The names of all features, in the order in which the model takes them."""
+    from tiebreak.ranker import past
     from tiebreak.ranker.columns import Alignment
 
     texts = Texts(b"a\n", b"b\n", b"c\n")
     known = Known.of(texts, Alignment(*map(lex, texts)))
     hand = Hand(b"b\n", "", 0.0, 0, 1, provable=False, drops=0)
-    hunk = of_hunk(known, Setting(1, 0, 0, code=True), 1)
-    return [*hunk, *of_candidate(known, known.alignment.place(b"b\n"), hand)]
+    hunk = of_hunk(known, Setting(1, 0, 0, code=True), 1) | past.of_hunk(None)
+    own = of_candidate(known, known.alignment.place(b"b\n"), hand)
+    return [*hunk, *own, *past.of_candidate(None, b"")]
 
 
 def partner(name: str) -> str:

@@ -2,7 +2,8 @@
 
 What is provable stays so unless the model is sure enough that people choose otherwise. What is not
 has the model's calibrated probability; the first choice alone has a lower bound, that of all hunks
-with a first choice as sure as this one.
+with a first choice as sure as this one. The bounds were counted where the history was known, and so
+they hold there alone.
 """
 
 from __future__ import annotations
@@ -10,40 +11,113 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from tiebreak.conflict import Candidate, Judgement
+from tiebreak.ranker.company import Company
 from tiebreak.ranker.encoding import Case
 from tiebreak.ranker.features import Setting, Texts
 from tiebreak.ranker.hands import Offer, hold
-from tiebreak.ranker.model import Model, folder
+from tiebreak.ranker.model import FILE, MERGE, Model, folder
+from tiebreak.record import NamedTuple
+from tiebreak.resolve import propose
 from tiebreak.text import judge as rules
 from tiebreak.text.document import BASE, OURS, THEIRS
 from tiebreak.text.surroundings import surroundings
+from tiebreak.text.toolbox import TOOLBOX
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tiebreak.conflict import Judge
+    from tiebreak.lineage import Past
+    from tiebreak.ranker.company import Scored
     from tiebreak.ranker.hands import Held
-    from tiebreak.text.document import Document, Hunk
+    from tiebreak.text.document import Document, Hunk, Region
 
+SURVEYED: Final = 100  # hunks of a file, at the most
 UNRANKED: Final = "too far behind to be ranked"
 TWIN: Final = "like a candidate above but for white space"
 
 
-def judge_with(model: Model) -> Judge[Hunk, bytes]:
-    """A judge that asks this model; hunks that it cannot judge are the rule judge's alone."""
+class Learned:
+    """A judge that asks a model; hunks that it cannot judge are the rule judge's alone.
 
-    def judge(hunk: Hunk, candidates: Sequence[Candidate[bytes]]) -> list[Judgement]:
+    What the other hunks of a file speak for is looked at with its first hunk. Who knows all files
+    of the merge tells of them first (`survey`): then the whole merge speaks.
+    """
+
+    def __init__(self, model: Model) -> None:
+        """Nothing is surveyed yet."""
+        self._model, self._scope, self._company = model, FILE, Company()
+        self._taken: dict[str, tuple[Region, ...]] = {}
+        self._scored: dict[tuple[bytes, ...], Scored | None] = {}
+
+    def survey(self, document: Document) -> None:
+        """Take the hunks of one file of the merge into account."""
+        regions = tuple(hunk.region for hunk in document.hunks)
+        if self._taken.get(document.path) == regions:
+            return
+        self._taken[document.path] = regions
+        self._company.forget(document.path)
+        for hunk in document.hunks[:SURVEYED]:
+            held = _held(propose(hunk, TOOLBOX)[0])
+            scored = self._first_look(hunk, held)
+            if scored is not None:
+                self._company.add(document.path, hunk.index, scored)
+
+    def surveyed(self) -> None:
+        """Say that all files of the merge have been surveyed."""
+        self._scope = MERGE
+
+    def __call__(self, hunk: Hunk, candidates: Sequence[Candidate[bytes]]) -> list[Judgement]:
+        """Judge the candidates of one hunk."""
+        self.survey(hunk.document)
         ruled = rules.judge(hunk, candidates)
-        held = hold([Offer(c.value, c.stratum, c.provable, len(c.drops)) for c in candidates])
-        scores = model.scores(case_of(hunk, held)) if held else None
-        return ruled if scores is None else _combined(model, ruled, held, scores)
+        held = _held(candidates)
+        scored = self._first_look(hunk, held)
+        if scored is None:
+            return ruled
+        scores = self._model.seconded(scored, self._company.beside(hunk.path, hunk.index))
+        return _combined(ruled, held, self._opinions(held, scores, past_of(hunk)))
 
-    return judge
+    def _first_look(self, hunk: Hunk, held: Sequence[Held]) -> Scored | None:
+        """The scores by the hunk alone; asked again, the model need not run again."""
+        key = (*hunk.region[:3], *(one.hand.value for one in held))
+        if key not in self._scored:
+            self._scored[key] = self._model.scores(case_of(hunk, held)) if held else None
+        return self._scored[key]
+
+    def _opinions(
+        self, held: Sequence[Held], scores: Sequence[float], past: Past | None
+    ) -> list[Opinion]:
+        tables, opinions = self._model.calibrations[self._scope], list[Opinion]()
+        best = max(range(len(held)), key=lambda index: scores[index])
+        for index, one in enumerate(held):
+            place = 1 + sum(score > scores[index] for score in scores)
+            counted = past is not None and self._model.knows(one.hand.stratum)
+            step = tables.step(scores[index]) if counted and index == best else None
+            probability = tables.probability(scores[index])
+            evidence = f"the model's choice {place}"
+            if step is not None:
+                sure = f"{step.right} of {step.seen} real conflicts"
+                evidence += f"; first choices at least as sure were right in {sure}"
+            lower = 0.0 if step is None else tables.lower(scores[index])
+            doubted = probability < tables.doubt
+            opinions.append(Opinion(Judgement(probability, lower, evidence), doubted))
+        return opinions
 
 
-def shipped() -> Judge[Hunk, bytes]:
+class Opinion(NamedTuple):
+    """What the model says of one text; what it doubts is not taken for proof."""
+
+    judgement: Judgement
+    doubted: bool
+
+
+def shipped() -> Learned:
     """The judge with the model that comes with tiebreak."""
-    return judge_with(Model(folder()))
+    return Learned(Model(folder()))
+
+
+def _held(candidates: Sequence[Candidate[bytes]]) -> list[Held]:
+    return hold([Offer(c.value, c.stratum, c.provable, len(c.drops)) for c in candidates])
 
 
 def case_of(hunk: Hunk, held: Sequence[Held]) -> Case:
@@ -56,7 +130,14 @@ def case_of(hunk: Hunk, held: Sequence[Held]) -> Case:
         around.after,
         setting_of(document),
         [one.hand for one in held],
+        past_of(hunk),
     )
+
+
+def past_of(hunk: Hunk) -> Past | None:
+    """What the history says of a hunk's sides, where it is known."""
+    lineage, region = hunk.document.lineage, hunk.region
+    return None if lineage is None else lineage.past(region.base, region.ours, region.theirs)
 
 
 def setting_of(document: Document) -> Setting:
@@ -71,28 +152,12 @@ def setting_of(document: Document) -> Setting:
 
 
 def _combined(
-    model: Model, ruled: Sequence[Judgement], held: Sequence[Held], scores: Sequence[float]
+    ruled: Sequence[Judgement], held: Sequence[Held], opinions: Sequence[Opinion]
 ) -> list[Judgement]:
     found = [Judgement(0.0, 0.0, UNRANKED) for _ in ruled]
-    best = max(range(len(held)), key=lambda index: scores[index])
-    for index, one in enumerate(held):
+    for one, (judgement, doubted) in zip(held, opinions, strict=True):
         first, *twins = one.members
-        place = 1 + sum(score > scores[index] for score in scores)
-        counted = index == best and model.knows(one.hand.stratum)
-        found[first] = _judgement(model, scores[index], place, counted=counted)
-        provable = ruled[first].provable and found[first].probability >= model.calibration.doubt
-        found[first] = found[first]._replace(provable=provable)
+        found[first] = judgement._replace(provable=ruled[first].provable and not doubted)
         for twin in twins:
-            found[twin] = Judgement(found[first].probability, 0.0, TWIN)
+            found[twin] = Judgement(judgement.probability, 0.0, TWIN)
     return found
-
-
-def _judgement(model: Model, score: float, place: int, *, counted: bool) -> Judgement:
-    """The opinion of one candidate; bounds were counted for first choices of known strata."""
-    probability = model.calibration.probability(score)
-    step = model.calibration.step(score) if counted else None
-    evidence = f"the model's choice {place}"
-    if step is None:
-        return Judgement(probability, 0.0, evidence)
-    evidence += f"; first choices at least as sure were right in {step.right} of {step.seen} real"
-    return Judgement(probability, model.calibration.lower(score), f"{evidence} conflicts")

@@ -2,10 +2,12 @@
 
     network.onnx     one hunk's candidates in, their scores out, NONE first; by ONNX Runtime
     trees.npy        boosted trees over the features of the candidates
+    company.npy      boosted trees over what is expected of the other hunks
     vocabulary.json  the pieces of words
     about.json       names of features and strata, calibration, where it comes from
 
 A candidate's score is the mean of the log-odds that the network and the trees give it, as a chance.
+The second look (`Model.seconded`) adds what the other hunks of the merge speak for.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from tiebreak.errors import InputError
 from tiebreak.ranker import calibration, vocabulary
+from tiebreak.ranker.company import OTHER, OURS, THEIRS, Scored, rows
 from tiebreak.ranker.encoding import PADDING, encode
 from tiebreak.ranker.features import names
 from tiebreak.ranker.trees import Trees
@@ -24,10 +27,14 @@ from tiebreak.ranker.trees import Trees
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from tiebreak.ranker.company import Beside
     from tiebreak.ranker.encoding import Case, Encoded
 
-FILES: Final = ("network.onnx", "trees.npy", "vocabulary.json", "about.json")
+FILES: Final = ("network.onnx", "trees.npy", "company.npy", "vocabulary.json", "about.json")
 NEEDS: Final = ("numpy", "onnxruntime")
+MERGE: Final = "merge"  # all conflicts of the merge are known
+FILE: Final = "file"  # those of one file are
+SCOPES: Final = (MERGE, FILE)
 SURE: Final = 1e-6  # the network's chances are cut to here, so that their log-odds are finite
 
 
@@ -61,7 +68,9 @@ class Model:
         try:
             with open(os.path.join(where, "about.json"), "rb") as file:
                 self.about: dict[str, Any] = json.load(file)
-            self.calibration = calibration.from_json(self.about["calibration"])
+            self.calibrations = {
+                scope: calibration.from_json(self.about["calibrations"][scope]) for scope in SCOPES
+            }
             strata: list[str] = self.about["strata"]
             fits = self.about["features"] == names()
         except (OSError, ValueError, KeyError) as error:
@@ -78,12 +87,14 @@ class Model:
             os.path.join(where, "network.onnx"), options, providers=["CPUExecutionProvider"]
         )
         self._trees = Trees(np.load(os.path.join(where, "trees.npy")))
+        self._company = Trees(np.load(os.path.join(where, "company.npy")))
+        self._same = [names().index(f"same/{side}") for side in ("ours", "theirs")]
 
     def knows(self, stratum: str) -> bool:
         """Whether it learned from candidates of this stratum, and was measured on them."""
         return stratum in self._strata
 
-    def scores(self, case: Case) -> list[float] | None:
+    def scores(self, case: Case) -> Scored | None:
         """How sure the model is of each hand, from 0 to 1; None for a hunk too large to judge."""
         encoded = encode(case, self._pieces)
         if encoded is None or not encoded.sequences:
@@ -91,18 +102,34 @@ class Model:
         strata = [self._strata.get(hand.stratum, 0) for hand in case.hands]
         says = _softmax([float(s) for s in self._session.run(None, _inputs(encoded, strata))[0]])
         features = [sequence.features for sequence in encoded.sequences]
-        return blended(says[1:], [float(logit) for logit in self._trees.logits(features)])
+        chances = blended(says[1:], [float(logit) for logit in self._trees.logits(features)])
+        return Scored(chances, [self._kind(numbers) for numbers in features])
+
+    def _kind(self, features: Sequence[float]) -> int:
+        ours, theirs = (features[index] > 0 for index in self._same)
+        return OTHER if ours == theirs else OURS if ours else THEIRS
+
+    def seconded(self, scored: Scored, beside: Beside) -> list[float]:
+        """The scores once it is known what is expected of the other hunks."""
+        import numpy as np
+
+        first = [log_odds(chance) for chance in scored.chances]
+        more = self._company.sums(np.array(rows(first, scored.kinds, beside), np.float32))
+        return [
+            1 / (1 + exp(-(own + float(other)))) for own, other in zip(first, more, strict=True)
+        ]
 
 
 def blended(chances: Sequence[float], logits: Sequence[float]) -> list[float]:
     """The network's chances and the trees' log-odds of each candidate, in one score."""
     return [
-        1 / (1 + exp(-(_log_odds(chance) + logit) / 2))
+        1 / (1 + exp(-(log_odds(chance) + logit) / 2))
         for chance, logit in zip(chances, logits, strict=True)
     ]
 
 
-def _log_odds(chance: float) -> float:
+def log_odds(chance: float) -> float:
+    """The log-odds of a chance, which is kept from being certain."""
     cut = min(max(chance, SURE), 1 - SURE)
     return log(cut / (1 - cut))
 

@@ -54,7 +54,12 @@ class Trees:
         """The log-odds of every candidate of one hunk to be right."""
         import numpy as np
 
-        rows = table(np.asarray(features, np.float32))
+        return self.sums(table(np.asarray(features, np.float32)))
+
+    def sums(self, rows: Any) -> Any:
+        """What all trees say together of each row (rows, columns)."""
+        import numpy as np
+
         a = self._columns
         nodes = np.broadcast_to(self._roots, (len(rows), len(self._roots)))
         every = np.arange(len(rows))[:, None]

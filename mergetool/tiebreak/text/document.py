@@ -13,11 +13,14 @@ from tiebreak.merge import Merge
 from tiebreak.record import NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from tree_sitter import Tree
 
+    from tiebreak.lineage import Lineage
     from tiebreak.text.language import Language
+
+    Ask = Callable[[], Lineage | None]
 
 BASE: Final = "base"
 OURS: Final = "ours"
@@ -55,7 +58,9 @@ class Document:
     """One file, line-merged: regions in order, shared by its hunks. Trees come on first use."""
 
     __slots__ = (
+        "_ask",
         "_filled",
+        "_lineage",
         "_starts",
         "_trees",
         "chosen",
@@ -73,17 +78,35 @@ class Document:
     chosen: dict[int, bytes]  # resolutions so far, by region index
     parsed: int  # bytes that checks have parsed so far
 
-    def __init__(self, path: str, regions: Sequence[Region], language: Language | None) -> None:
-        """Share `regions` (from `merge3.merge_lines`) of the file at `path`."""
+    def __init__(
+        self,
+        path: str,
+        regions: Sequence[Region],
+        language: Language | None,
+        lineage: Ask | None = None,
+    ) -> None:
+        """Share `regions` (from `merge3.merge_lines`) of the file at `path`.
+
+        `lineage` is asked where the versions come from, if anybody wants to know.
+        """
         self.path = path
         self.regions = regions
         self.language = language
         self.chosen = {}
         self.texts = {side: b"".join(r.side(side) for r in regions) for side in SIDES}
         self.parsed = 0
+        self._ask = lineage
+        self._lineage: Lineage | None = None
         self._filled: dict[str, bytes] = {}
         self._starts: dict[str, list[int]] = {}
         self._trees: dict[bytes, Tree | None] = {}
+
+    @property
+    def lineage(self) -> Lineage | None:
+        """Where the sides' versions come from; None where that is not known."""
+        if self._ask is not None:
+            self._lineage, self._ask = self._ask(), None
+        return self._lineage
 
     @property
     def hunks(self) -> list[Hunk]:

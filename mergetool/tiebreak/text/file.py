@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tiebreak.conflict import Judge, Resolution
-    from tiebreak.text.document import Hunk, Region
+    from tiebreak.text.document import Ask, Hunk, Region
     from tiebreak.text.language import Language
 
 NARROWED: Final = "structure/narrowed"  # `tiebreak.text.narrowing`, which only trust allows
@@ -45,6 +45,7 @@ class Settings(NamedTuple):
     judge: Judge[Hunk, bytes] | None = None  # who ranks the candidates; None: the rule judge
     languages: tuple[Language, ...] = ()  # that the repository brings; they only suggest,
     trust_languages: bool = False  # unless the user says that they count like the shipped ones
+    lineage: Ask | None = None  # asked where the versions come from, if the judge wants to know
     audit: bool = False  # whether what the audit objects to is a conflict, though clean by lines
 
     def render(self, regions: Sequence[Region]) -> Rendered:
@@ -107,8 +108,8 @@ def merge_text(
     sides = (base, ours, theirs)
     if any(map(is_binary, sides)):
         return TextMerge(ours, ours, 0, unmerged=True, resolutions=(), document=None)
-    regions = merge_lines(base, ours, theirs, algorithm=settings.algorithm)
-    document = Document(path, regions, _language(path, settings))
+    document = document_of(path, base, ours, theirs, settings)
+    regions = document.regions
     floor = settings.render(regions)
     if floor.conflicts == 0 and settings.audit and not any(map(has_markers, sides)):
         return _audited(document, floor, settings)
@@ -128,6 +129,12 @@ def merge_text(
     if own is None or settings.trust_languages:
         return merged
     return merged._replace(resolutions=_suggested(document, own, merged.resolutions))
+
+
+def document_of(path: str, base: bytes, ours: bytes, theirs: bytes, settings: Settings) -> Document:
+    """Three texts merged by lines, as `merge_text` begins."""
+    regions = merge_lines(base, ours, theirs, algorithm=settings.algorithm)
+    return Document(path, regions, _language(path, settings), settings.lineage)
 
 
 def _language(path: str, settings: Settings) -> Language | None:

@@ -245,7 +245,8 @@ def _spectra(
 ) -> tuple[Directions | None, ...]:
     """Of every side's change; without a base, of the first side's difference from the second."""
     pairs = [(side, base) for side in sides] if base is not None else [(sides[0], sides[-1])]
-    return tuple(directions(partial(_apart, one, two), shape) for one, two in pairs)
+    with one_thread():
+        return tuple(directions(partial(_apart, one, two), shape) for one, two in pairs)
 
 
 def _apart(one: _Side, two: _Side, start: int, stop: int) -> Doubles:

@@ -1,7 +1,8 @@
 """Writes checkpoints: streaming, in threads, the same bytes for any number of them.
 
 The content of every output is either bytes that are copied from where they lie, or computed in
-chunks that are cut at the same places whatever the number of threads; a worker holds one chunk.
+chunks that are cut at the same places whatever the number of threads; a worker holds one chunk, or
+one tensor of a method that needs the whole of it.
 Files are written beside their place, synced and renamed, so that neither an error, nor Ctrl-C, nor
 a crash leaves half a checkpoint under its name.
 """
@@ -12,10 +13,11 @@ import os
 import shutil
 import threading
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Final, NamedTuple, Self, TypeVar
 
 from tiebreak.errors import InputError
+from tiebreak.weights.blas import one_thread
 from tiebreak.weights.dtypes import DTYPES
 from tiebreak.weights.methods.method import CHUNK, in_turn
 from tiebreak.weights.safetensors import TensorInfo, lay_out, write_header
@@ -33,12 +35,16 @@ COPIED: Final = 1 << 20  # bytes
 
 
 class Output(NamedTuple):
-    """A tensor to write: its bytes, or a function that prepares them (see `Method.prepare`)."""
+    """A tensor to write: its bytes, or a function that prepares them (see `Method.prepare`).
+
+    With `whole` it is prepared in memory at once, so by one thread, whatever its size.
+    """
 
     name: str
     dtype: str
     shape: tuple[int, ...]
     content: memoryview | Callable[[Each], Content]
+    whole: bool = False
 
 
 class File(NamedTuple):
@@ -56,6 +62,11 @@ class _Task(NamedTuple):
     position: int
     size: int
     output: Output
+
+    @property
+    def shared(self) -> bool:
+        """Whether several threads work on it."""
+        return self.size >= LARGE and not self.output.whole
 
 
 def write_checkpoint(
@@ -93,7 +104,11 @@ def write_files(
     headers = [write_header(i, f.metadata) for i, f in zip(laid_out, files, strict=True)]
     for file, infos in zip(files, laid_out, strict=True):
         _check_room(file, infos, sum(i[-1].end for i in laid_out if i))
-    with _Workers(threads or os.cpu_count() or 1, progress, finished) as workers:
+    whole = any(output.whole for file in files for output in file.tensors)
+    with (
+        one_thread() if whole else nullcontext(),
+        _Workers(threads or os.cpu_count() or 1, progress, finished) as workers,
+    ):
         for file, infos, header in zip(files, laid_out, headers, strict=True):
             workers.write(file, infos, header)
         workers.finish()
@@ -168,10 +183,10 @@ class _Workers:
             for output, info in zip(file.tensors, infos, strict=True)
         ]
         begun = len(self._pending)
-        for batch in _batches(task for task in tasks if task.size < LARGE):
+        for batch in _batches(task for task in tasks if not task.shared):
             self._pending.append(self._pool.submit(self._run, batch))
         for task in tasks:
-            if task.size >= LARGE:
+            if task.shared:
                 self._begin_large(task)
         writing = tuple(self._pending[begun:])
         self._pending.append(self._syncing.submit(self._sync, file.path, descriptor, writing))
@@ -198,13 +213,17 @@ class _Workers:
 
     def _run(self, tasks: Sequence[_Task]) -> None:
         for task in tasks:
-            content = task.output.content
-            ready = content if isinstance(content, memoryview) else content(in_turn)
-            if isinstance(ready, memoryview):
-                self._copy(task, ready)
-                continue
-            for start, stop in _chunks(task.output):
-                self._fill(task, ready, start, stop)
+            self._run_one(task)
+
+    def _run_one(self, task: _Task) -> None:
+        """Nothing of a tensor is left in memory when the next one begins."""
+        content = task.output.content
+        ready = content if isinstance(content, memoryview) else content(in_turn)
+        if isinstance(ready, memoryview):
+            self._copy(task, ready)
+            return
+        for start, stop in _chunks(task.output):
+            self._fill(task, ready, start, stop)
 
     def _fill(self, task: _Task, fill: Fill, start: int, stop: int) -> None:
         width = DTYPES[task.output.dtype].bits // 8

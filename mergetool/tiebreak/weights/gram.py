@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
+from tiebreak.weights.kernels import Run, Side, host
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
-    from tiebreak.weights.kernels import Side
     from tiebreak.weights.methods.method import Each
 
     Doubles = NDArray[np.float64]
@@ -81,11 +82,12 @@ def gram(
 
 def deltas(base: Side | None, sides: Sequence[Side], start: int, stop: int) -> Doubles:
     """A stretch of every model's change, or without a base of the model."""
-    values = np.array([side.values(start, stop) for side in sides])
-    if base is not None:
-        with np.errstate(invalid="ignore"):  # of infinities
-            values -= base.values(start, stop)
-    return values
+    found, combine = np.empty((len(sides), stop - start)), host().combine
+    less = () if base is None else (base._replace(weight=-1.0),)
+    for row, side in zip(found, sides, strict=True):
+        run = Run(row.data.cast("B"), "F64", start, stop - start)
+        combine(run, None, (Side(side.data, side.dtype), *less), 1.0)
+    return found
 
 
 def _by_vector(products: Doubles, place: NDArray[np.int64], count: int) -> Doubles:

@@ -27,6 +27,14 @@ def beside(folder: str) -> dict[str, str | bytes]:
     return found
 
 
+def changed(
+    texts: Mapping[str, str | bytes], changes: Mapping[str, str | bytes | None]
+) -> dict[str, str | bytes]:
+    """The files with others in their place or besides; without those that are None."""
+    both = {**texts, **changes}
+    return {name: content for name, content in both.items() if content is not None}
+
+
 @contextmanager
 def new_folder(path: str, texts: Mapping[str, str | bytes]) -> Iterator[str]:
     """A folder to fill, which is at `path` when the ``with`` statement ends well, and else gone.

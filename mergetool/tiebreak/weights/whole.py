@@ -7,6 +7,7 @@ from the first model.
 
 from __future__ import annotations
 
+import json
 import os
 from functools import partial
 from typing import TYPE_CHECKING, Final, NamedTuple
@@ -19,8 +20,9 @@ from tiebreak.weights.engine import File, Output, pooled, write_checkpoint, writ
 from tiebreak.weights.errors import shown
 from tiebreak.weights.importance import check_belongs
 from tiebreak.weights.kernels import Side
+from tiebreak.weights.layout import TOTAL
 from tiebreak.weights.methods import Terms
-from tiebreak.weights.newfolder import beside, finish, new_folder
+from tiebreak.weights.newfolder import beside, changed, finish, new_folder
 from tiebreak.weights.partial import PLAN, partial_folder
 from tiebreak.weights.threeway import is_token_table
 from tiebreak.weights.vocabulary.tables import Rows
@@ -87,7 +89,7 @@ class How(NamedTuple):
     threads: int = 0
     meter: Meter | None = None
     plan: str = ""
-    texts: Mapping[str, bytes] = {}  # files of the folder that are not copies of the first model's
+    texts: Mapping[str, str | bytes | None] = {}  # besides the first model's, or instead: `beside`
 
 
 _PLAINLY: Final = How()
@@ -103,7 +105,7 @@ def write_models(
             File(os.path.basename(shard.path), tensors, shard.header.metadata)
             for shard, tensors in zip(first.layout, outputs, strict=True)
         ]
-        texts = beside(os.path.dirname(first.layout[0].path)) | dict(how.texts)
+        texts = changed(beside(os.path.dirname(first.layout[0].path)), how.texts)
         write_folder(path.rstrip(os.sep) or path, shards, texts, how)
         return
     progress = how.meter(sum(map(size, outputs[0]))) if how.meter else None
@@ -139,13 +141,21 @@ def _write(files: Sequence[File], how: How, finished: Callable[[str], None] | No
 
 
 def index_text(first: Checkpoint, outputs: Sequence[Sequence[Output]]) -> dict[str, bytes]:
-    """The first model's index with the total of what is written; nothing without one."""
-    from tiebreak.weights.vocabulary.models import with_total
+    """The first model's index with the total and the places of what is written.
+
+    Nothing without an index, or if it says so already.
+    """
+    from tiebreak.weights.settings_files import dump
 
     if first.index is None:
         return {}
     with open(first.index.path, "rb") as file:
-        return {os.path.basename(first.index.path): with_total(file.read(), outputs)}
+        raw = file.read()
+    found = json.loads(raw)
+    metadata, total = found.get("metadata", {}), sum(size(o) for shard in outputs for o in shard)
+    known = {"metadata": metadata | {TOTAL: total}} if TOTAL in metadata else {}
+    after = found | known | {"weight_map": first.index.weight_map}
+    return {} if after == found else {os.path.basename(first.index.path): dump(after, raw)}
 
 
 def is_folder(first: Checkpoint) -> bool:
@@ -213,4 +223,5 @@ def _output(
     if name not in terms:
         return Output(name, info.dtype, info.shape, first.raw(name))
     shape = terms[name].shape
-    return Output(name, info.dtype, shape, partial(method.prepare, terms[name], parameters))
+    prepare = partial(method.prepare, terms[name], parameters)
+    return Output(name, info.dtype, shape, prepare, whole=method.copies > 0)

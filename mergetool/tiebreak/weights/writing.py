@@ -105,7 +105,8 @@ def _output(value: Copy | Blend | Stack, parameters: Mapping[Method, Parameters]
         return Output(info.name, info.dtype, info.shape, value.tensor.raw())
     terms = _terms(value)
     content = _prepared(terms, value.method, parameters[value.method])
-    return Output(terms.name, terms.dtype, terms.shape, content)
+    whole = method_named(value.method.name).copies > 0
+    return Output(terms.name, terms.dtype, terms.shape, content, whole)
 
 
 def stack(pieces: Sequence[Output]) -> Callable[[Each], Content]:

@@ -41,7 +41,7 @@ def command(
     from tiebreak.learn.evaluate import opinions, reliability, rows, used, verdicts_of
     from tiebreak.learn.verdicts import curve
     from tiebreak.policy import Policy
-    from tiebreak.ranker.model import Model, folder
+    from tiebreak.ranker.model import MERGE, Model, folder
 
     model = Model(str(where) if where else folder())
     found = list(opinions(model, _examples(places, max_hunks)))
@@ -49,7 +49,7 @@ def command(
         raise InputError("no conflict whose resolution could be located in these")
     table = [HEAD, *(_row(name, figures) for name, figures in rows(found))]
     points = curve(verdicts_of(found), SHARES)
-    bins = reliability(found, model.calibration)
+    bins = reliability(found, model.calibrations[MERGE])
     if html:
         from tiebreak.learn.page import page
 
@@ -59,7 +59,7 @@ def command(
         return
     _print(table)
     click.echo("right of the surest: " + _line(points))
-    written, right = used(found, model.calibration, Policy())
+    written, right = used(found, model.calibrations[MERGE], Policy())
     click.echo(f"written by the default policy on the model's bound: {written}, right: {right}")
     _say_reach(found, model)
 

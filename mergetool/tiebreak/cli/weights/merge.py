@@ -46,6 +46,13 @@ def _list(ctx: click.Context, _parameter: click.Parameter, wanted: bool) -> None
     "--html", type=click.Path(dir_okay=False),
     help="Write a page: how far each model moved, and how far the merged one is from each.",
 )  # fmt: skip
+@click.option(
+    "--tokenizer", metavar="SOURCE",
+    help="Of the result: union, base, or one of the MODELs. Rows are matched by token.",
+)  # fmt: skip
+@click.option(
+    "--chat-template", "chat", metavar="TEMPLATE", help="auto, a name, a .jinja file, or Jinja."
+)
 @click.option("--resume", is_flag=True, help="Keep shards that are whole, and go on from them.")
 @click.option(
     "--methods", is_flag=True, is_eager=True, expose_value=False, callback=_list,
@@ -65,6 +72,8 @@ def command(  # noqa: PLR0913, PLR0917  (one for each option)
     html: str | None,
     resume: bool,  # noqa: FBT001  (click's)
     vocabulary: str,
+    tokenizer: str | None,
+    chat: str | None,
 ) -> None:
     """Merge the MODELs, whose common origin is BASE, into OUT.
 
@@ -75,14 +84,16 @@ def command(  # noqa: PLR0913, PLR0917  (one for each option)
     """
     from tiebreak.cli.weights.diff import check_page
     from tiebreak.cli.weights.sources import fisher_of, opened, opened_fisher, plan_of
+    from tiebreak.cli.weights.tokens import Asked, aligned
     from tiebreak.weights.kernels import computing_on
     from tiebreak.weights.methods import check, method_named
     from tiebreak.weights.whole import How, Models, index_text, merge_models, write_models
 
     check_page(html)
     chosen = method_named(method)
-    asked = given(chosen, weight, density, scale, others)
-    parameters = check(chosen, asked, len(models))
+    parameters = check(chosen, given(chosen, weight, density, scale, others), len(models))
+    asked = Asked(tokenizer, chat, vocabulary)
+    asked.check(chosen)
     with computing_on(device), ExitStack() as stack:
         origin, *sides = (stack.enter_context(opened(name)) for name in (base, *models))
         fishers = [
@@ -90,16 +101,21 @@ def command(  # noqa: PLR0913, PLR0917  (one for each option)
             for name, side in zip(models, sides, strict=True)
             if chosen.needs_importance
         ]
-        together = Models(
+        together = aligned(asked, (base, *models), (origin, *sides), chosen, output)
+        origin, *sides = together.models
+        tables = None if tokenizer else _tables(vocabulary, origin, sides)
+        merged = Models(
             origin, sides, [stack.enter_context(opened_fisher(name)) for name in fishers]
         )
-        tables = _tables(vocabulary, origin, sides)
-        planned = merge_models(together, chosen, parameters, threads or 0, tables)
+        planned = merge_models(merged, chosen, parameters, threads or 0, tables)
         meter = Begun()
         inputs = (base, *models, *fishers)
-        named = [chosen.name, vocabulary, sorted(parameters.items())]
+        named = [chosen.name, asked, sorted(parameters.items())]
         plan = plan_of(named, inputs) if resume else ""
-        texts = tables.texts | index_text(sides[0], planned) if tables is not None else {}
+        texts = together.texts | index_text(sides[0], planned)
+        texts |= tables.texts if tables is not None else {}
+        for note in together.notes:
+            click.echo(note, err=True)
         write_models(output, sides[0], planned, How(threads or 0, meter, plan, texts))
         planned.clear()
         meter.end(f"{output}: {len(sides[0])} tensors")

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from tiebreak.cli.weights.recipe_models import Opened
     from tiebreak.weights.mergekit.merging import Choices
     from tiebreak.weights.mergekit.schema import Recipe
+    from tiebreak.weights.mergekit.several import Step
 
 _KEPT: Final = "mergekit_config.yml"  # the recipe beside the model, where mergekit puts it
 
@@ -48,6 +49,9 @@ class Options(NamedTuple):
               help="Leave out tensors that not all models have.")  # fmt: skip
 @click.option("--vocabulary", type=click.Choice(["same", "ignore"]), default="same",
               help="Refuse models that have two tokens under one id, or do not look.")  # fmt: skip
+@click.option(
+    "--intermediate-dir", metavar="DIR", help="For merges with a name, of several in one file."
+)
 @click.option("--resume", is_flag=True, help="Keep shards that are whole, and go on from them.")
 def command(  # noqa: PLR0913, PLR0917  (one for each option)
     recipe: str,
@@ -62,6 +66,7 @@ def command(  # noqa: PLR0913, PLR0917  (one for each option)
     allow_unrelated: bool,  # noqa: FBT001
     common: bool,  # noqa: FBT001
     vocabulary: str,
+    intermediate_dir: str | None,
     resume: bool,  # noqa: FBT001
 ) -> None:
     """Merge models by a RECIPE of mergekit-yaml into the folder OUT.
@@ -75,32 +80,52 @@ def command(  # noqa: PLR0913, PLR0917  (one for each option)
     if importlib.util.find_spec("yaml") is None:
         raise UsageError("recipes of mergekit need PyYAML: pip install 'tiebreak[weights]'")
     from tiebreak.weights.kernels import computing_on
+    from tiebreak.weights.mergekit.binding import check_recipe
     from tiebreak.weights.mergekit.merging import Choices
     from tiebreak.weights.mergekit.schema import read_recipes
+    from tiebreak.weights.mergekit.several import steps
     from tiebreak.weights.mergekit.shards import shard_size
+    from tiebreak.weights.whole import check_free
 
     choices = Choices(random_seed, allow_nan, allow_unrelated)
     largest = shard_size(out_shard_size) if out_shard_size else None
     options = Options(
         choices, threads or 0, largest, copy_tokenizer, allow_crimes, common, vocabulary, resume
     )
-    found = read_recipes(recipe)
-    if len(found) > 1:
-        raise UsageError(f"{recipe}: several documents; only one is supported")
+    check_free(output)
+    with open(recipe, "rb") as file:
+        text = file.read()
+    ordered = steps(read_recipes(recipe), output, intermediate_dir)
+    for step in ordered:
+        _say(check_recipe(step.recipe))
     with computing_on(device):
-        _run(recipe, found[0], output, options)
+        for step in ordered:
+            if step.folder == output or not _is_made(step, text, resume=resume):
+                _run(step, text, options)
 
 
-def _run(path: str, recipe: Recipe, output: str, options: Options) -> None:
+def _is_made(step: Step, text: bytes, *, resume: bool) -> bool:
+    """Whether a merge that others need is there, by this very recipe."""
+    kept = os.path.join(step.folder, _KEPT)
+    if not resume or not os.path.isfile(kept):
+        return False
+    with open(kept, "rb") as file:
+        made = file.read() == text
+    if made:
+        _say([f"{step.folder}: there already, by this recipe"])
+    return made
+
+
+def _run(step: Step, text: bytes, options: Options) -> None:
     from tiebreak.cli.weights.recipe_models import opened_models
-    from tiebreak.weights.mergekit.binding import check_recipe
     from tiebreak.weights.whole import check_free
 
-    check_free(output)
-    _say(check_recipe(recipe))
-    with opened_models(recipe) as opened:
-        _say(_checked(recipe, opened, options))
-        _write(path, recipe, output, opened, options)
+    check_free(step.folder)
+    if step.recipe.name:
+        os.makedirs(os.path.dirname(step.folder), exist_ok=True)
+    with opened_models(step.recipe) as opened:
+        _say(_checked(step.recipe, opened, options))
+        _write(step, text, opened, options)
 
 
 def _checked(recipe: Recipe, opened: Opened, options: Options) -> Iterator[str]:
@@ -121,7 +146,7 @@ def _checked(recipe: Recipe, opened: Opened, options: Options) -> Iterator[str]:
     yield from donor.check_layers(recipe, opened.models, opened.configs)
 
 
-def _write(path: str, recipe: Recipe, output: str, opened: Opened, options: Options) -> None:
+def _write(step: Step, text: bytes, opened: Opened, options: Options) -> None:
     from tiebreak.cli.weights.sources import plan_of
     from tiebreak.weights.mergekit.assembly import assemble
     from tiebreak.weights.mergekit.donor import texts_of
@@ -129,22 +154,21 @@ def _write(path: str, recipe: Recipe, output: str, opened: Opened, options: Opti
     from tiebreak.weights.mergekit.shards import files_of, index_of
     from tiebreak.weights.whole import How, write_folder
 
+    recipe = step.recipe
     assembly = assemble(recipe, opened.models, opened.configs, common=options.common)
     _say(f"left out: {name}" for name in assembly.left_out)
     outputs = outputs_of(assembly, opened.models, options.choices)
     giver = opened.models[recipe.models[0]]
     files = files_of(outputs, giver, options.largest)
     texts = texts_of(giver, opened.configs, assembly, outputs, tokenizer=options.tokenizer)
-    with open(path, "rb") as file:
-        kept = file.read()
+    texts |= {_KEPT: text} | index_of(files)
     meter = Begun()
-    named = [kept.decode("utf-8", "surrogateescape"), *options]
+    named = [text.decode("utf-8", "surrogateescape"), recipe.name, *options]
     plan = plan_of(named, opened.arguments) if options.resume else ""
-    how = How(options.threads, meter, plan)
     write_folder(
-        output.rstrip(os.sep) or output, files, texts | {_KEPT: kept} | index_of(files), how
+        step.folder.rstrip(os.sep) or step.folder, files, texts, How(options.threads, meter, plan)
     )
-    meter.end(f"{output}: {len(assembly.pieces)} tensors by {recipe.method}")
+    meter.end(f"{step.folder}: {len(assembly.pieces)} tensors by {recipe.method}")
 
 
 def _say(remarks: Iterable[str]) -> None:

@@ -24,7 +24,17 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["CHOICE", "HOST", "Kernels", "Run", "Side", "computing_on", "host", "kernels"]
+__all__ = [
+    "CHOICE",
+    "HOST",
+    "Kernels",
+    "Run",
+    "Side",
+    "Thinning",
+    "computing_on",
+    "host",
+    "kernels",
+]
 
 CHOICE: Final = "TIEBREAK_KERNELS"
 HOST: Final = "cpu"
@@ -35,7 +45,8 @@ class Side(NamedTuple):
 
     `threshold` is the smallest magnitude that is kept, as the bits of a float32 (0: all are),
     `ceiling` the largest (0: none is too large); of the random numbers that `key` gives, those
-    below `drop` (of 2**32) drop their element. A NaN is always kept.
+    below `drop` (of 2**32) drop their element. A NaN is always kept. With `changes` the numbers are
+    deltas, not a model's.
     """
 
     data: memoryview
@@ -45,12 +56,16 @@ class Side(NamedTuple):
     key: int = 0
     drop: int = 0
     ceiling: int = 0
+    changes: bool = False
 
     def values(self, start: int, stop: int) -> NDArray[np.float64]:
         """A stretch of its elements as numbers."""
+        return decode(self.part(start, stop).data, self.dtype).astype("float64")
+
+    def part(self, start: int, stop: int) -> Side:
+        """A stretch of it as a tensor of its own."""
         width = DTYPES[self.dtype].bits // 8
-        raw = self.data[start * width : stop * width]
-        return decode(raw, self.dtype).astype("float64")
+        return self._replace(data=self.data[start * width : stop * width])
 
 
 class Run(NamedTuple):
@@ -65,6 +80,17 @@ class Run(NamedTuple):
     def stop(self) -> int:
         """The number of the element after the last one."""
         return self.start + self.elements
+
+
+class Thinning(NamedTuple):
+    """By what chance a delta of the least and of the largest rank is kept: density -+ epsilon.
+
+    With `inverse` what is kept is divided by its chance.
+    """
+
+    density: float
+    epsilon: float
+    inverse: bool
 
 
 class Kernels(Protocol):
@@ -97,6 +123,15 @@ class Kernels(Protocol):
         self, base: Side, side: Side, start: int, count: int, prefix: int | None
     ) -> NDArray[np.uint32]:
         """How many magnitudes have which upper 16 bits; of those with `prefix`, lower 15 bits."""
+
+    def thin(
+        self, base: Side, side: Side, start: int, rows: tuple[int, int], how: Thinning
+    ) -> NDArray[np.float64]:
+        """The deltas of so many rows of that width, the smaller the likelier dropped (DELLA).
+
+        The chances are those of the side's key. Equal magnitudes of a row have one rank, in the
+        middle of their places; the only one of its row is in the middle too.
+        """
 
     def fingerprint(self, data: memoryview, start: int, size: int) -> int:
         """What the bytes from `start` (a multiple of 8) add to the number that stands for all."""

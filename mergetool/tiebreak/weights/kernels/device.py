@@ -2,7 +2,7 @@
 
 Everything is computed in float64 and rounded once, as in the other two, and no two operations are
 fused, so a device that keeps to IEEE 754 gives the same bytes. What only reads (comparing, naming
-contents) and the types that C does not know either stay with the kernels of the host.
+contents), what sorts and the types that C does not know either stay with the kernels of the host.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
-    from tiebreak.weights.kernels import Kernels, Run, Side
+    from tiebreak.weights.kernels import Kernels, Run, Side, Thinning
 
 TYPES: Final = {
     "BF16": torch.bfloat16,
@@ -157,6 +157,12 @@ class Device:
             lower = keys[upper == prefix] & ((1 << LOWER) - 1)
             return _numbers(torch.bincount(lower, minlength=1 << LOWER))
 
+    def thin(
+        self, base: Side, side: Side, start: int, rows: tuple[int, int], how: Thinning
+    ) -> NDArray[np.float64]:
+        """See `Kernels.thin`."""
+        return self._host.thin(base, side, start, rows, how)
+
     def fingerprint(self, data: memoryview, start: int, size: int) -> int:
         """See `Kernels.fingerprint`."""
         return self._host.fingerprint(data, start, size)
@@ -199,7 +205,7 @@ class Device:
     def _weighted(self, side: Side, origin: Tensor | None, run: Run) -> Tensor:
         """The weighted delta; 0 where it is trimmed or dropped, which a NaN never is."""
         delta = self._values(side, run.start, run.stop)
-        if origin is not None:
+        if origin is not None and not side.changes:
             delta = delta - origin
         if side.threshold:
             delta = torch.where(_sizes(delta) >= side.threshold, delta, 0.0)

@@ -23,7 +23,7 @@
 #define INLINE static inline
 #endif
 
-#define VERSION 3 /* of the functions below; native.py asks for it */
+#define VERSION 4 /* of the functions below; native.py asks for it */
 #define BLOCK 256 /* elements: the arrays of a block stay in the first-level cache */
 
 enum { BF16, F16, F32, F64 };
@@ -36,6 +36,7 @@ typedef struct {
     uint32_t threshold; /* the smallest magnitude that is kept, as the bits of a float */
     uint32_t drop;      /* elements whose random number is below this are dropped */
     uint32_t ceiling;   /* the largest magnitude that is kept; 0: any */
+    uint32_t changes;   /* whether these are deltas already */
 } Side;
 
 typedef struct {
@@ -162,7 +163,7 @@ INLINE void weighted(double *out, const Side *side, const double *base, int64_t 
     double weight = side->weight;
     uint32_t threshold = side->threshold, ceiling = side->ceiling;
     load(out, side->data, side->type, at, count);
-    if (base)
+    if (base && !side->changes)
         for (int64_t i = 0; i < count; i++) out[i] -= base[i];
     if (threshold)
         for (int64_t i = 0; i < count; i++) out[i] = magnitude(out[i]) >= threshold ? out[i] : 0.0;
@@ -309,6 +310,55 @@ FAST void histogram(const Side *base, const Side *side, int64_t count, int64_t p
             found += key >> 15 == (uint32_t)prefix;
         }
         for (int64_t i = 0; i < found; i++) counts[keys[i] & 0x7fff]++;
+    }
+}
+
+#define DIGIT 11 /* bits; three digits are more than a magnitude has */
+
+/* Sort by the upper half of each word, which is a magnitude; equal ones stay in their order. */
+INLINE uint64_t *ascending(uint64_t *words, uint64_t *room, int64_t count) {
+    for (int shift = 32; shift < 64; shift += DIGIT) {
+        uint32_t places[1 << DIGIT] = {0}, before = 0;
+        for (int64_t i = 0; i < count; i++) places[words[i] >> shift & ((1 << DIGIT) - 1)]++;
+        for (int digit = 0; digit < 1 << DIGIT; digit++) {
+            uint32_t here = places[digit];
+            places[digit] = before;
+            before += here;
+        }
+        for (int64_t i = 0; i < count; i++) room[places[words[i] >> shift & ((1 << DIGIT) - 1)]++] = words[i];
+        uint64_t *sorted = room;
+        room = words;
+        words = sorted;
+    }
+    return words;
+}
+
+/* DELLA: the deltas of whole rows, each kept by a chance that grows with its rank in its row. `room` has two words
+ * for every element of a row. Equal magnitudes have one rank, in the middle of their places. */
+FAST void thin(const Side *base, const Side *side, int64_t start, int64_t rows, int64_t width, double density,
+               double epsilon, int32_t inverse, uint64_t *room, double *out) {
+    double from[BLOCK];
+    for (int64_t row = 0; row < rows; row++, out += width, start += width) {
+        for (int64_t at = 0; at < width; at += BLOCK) {
+            int64_t count = width - at < BLOCK ? width - at : BLOCK;
+            load(from, base->data, base->type, row * width + at, count);
+            load(out + at, side->data, side->type, row * width + at, count);
+            for (int64_t i = 0; i < count; i++) out[at + i] -= from[i];
+            for (int64_t i = 0; i < count; i++) room[at + i] = (uint64_t)magnitude(out[at + i]) << 32 | (uint64_t)(at + i);
+        }
+        const uint64_t *sorted = ascending(room, room + width, width);
+        for (int64_t first = 0, last; first < width; first = last + 1) {
+            for (last = first; last + 1 < width && sorted[last + 1] >> 32 == sorted[first] >> 32;) last++;
+            double rank = width > 1 ? (double)(first + last) / (2.0 * (double)(width - 1)) : 0.5;
+            double likely = density - epsilon + 2.0 * epsilon * rank;
+            double dropped = rint((1.0 - likely) * 4294967296.0);
+            for (int64_t i = first; i <= last; i++) {
+                uint64_t place = sorted[i] & 0xffffffff;
+                double value = out[place];
+                double number = (double)(mix(side->key + (uint64_t)(start + (int64_t)place) * GOLDEN) >> 32);
+                out[place] = (number >= dropped) | (value != value) ? (inverse ? value / likely : value) : 0.0;
+            }
+        }
     }
 }
 

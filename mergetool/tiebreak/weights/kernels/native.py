@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from tiebreak.weights.kernels import Run, Side
+    from tiebreak.weights.kernels import Run, Side, Thinning
 
 NAME: Final = "_kernels.so"
-VERSION: Final = 3  # of kernels.c
+VERSION: Final = 4  # of kernels.c
 
 _TYPES: Final = {"BF16": 0, "F16": 1, "F32": 2, "F64": 3}
 
@@ -33,6 +33,7 @@ class _Side(ctypes.Structure):
         ("threshold", ctypes.c_uint32),
         ("drop", ctypes.c_uint32),
         ("ceiling", ctypes.c_uint32),
+        ("changes", ctypes.c_uint32),
     )
 
 
@@ -72,6 +73,7 @@ class Native:
             ("weigh", (run, side, side, size, place), None),
             ("magnitudes", (side, side, size, place), None),
             ("histogram", (side, side, size, size, place), None),
+            ("thin", (side, side, *[size] * 3, real, real, flag, place, place), None),
             ("fingerprint", (place, size, size), ctypes.c_uint64),
             ("equal", (place, place, size), flag),
         ):
@@ -149,6 +151,24 @@ class Native:
         )
         return counts
 
+    def thin(
+        self, base: Side, side: Side, start: int, rows: tuple[int, int], how: Thinning
+    ) -> NDArray[np.float64]:
+        """See `Kernels.thin`."""
+        if not _known(base.dtype, (side,)):
+            return portable.thin(base, side, start, rows, how)
+        found, room = np.empty(rows[0] * rows[1]), np.empty(2 * rows[1], np.uint64)
+        self._library.thin(
+            _sides((base,), start),
+            _sides((side,), start),
+            start,
+            *rows,
+            *how,
+            room.ctypes.data,
+            found.ctypes.data,
+        )
+        return found
+
     def fingerprint(self, data: memoryview, start: int, size: int) -> int:
         """See `Kernels.fingerprint`."""
         return int(self._library.fingerprint(_address(data) + start, size, start // 8))
@@ -182,6 +202,7 @@ def _sides(sides: Sequence[Side], start: int) -> ctypes.Array[_Side]:
                 side.threshold,
                 side.drop,
                 side.ceiling,
+                side.changes,
             )
             for side in sides
         )

@@ -11,7 +11,7 @@ from tiebreak.weights.dtypes import encode
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from tiebreak.weights.kernels import Run, Side
+    from tiebreak.weights.kernels import Run, Side, Thinning
 
     Doubles = NDArray[np.float64]
     Words = NDArray[np.uint64]
@@ -20,6 +20,7 @@ INFINITE: Final = 0x7F800000
 QUIET: Final = 0x7FC00000
 UPPER: Final = 1 << 16
 LOWER: Final = 15  # bits
+NUMBERS: Final = 1 << 32  # as many random numbers there are
 GOLDEN: Final = np.uint64(0x9E3779B97F4A7C15)
 
 QUIETLY: Final[dict[str, Any]] = {"over": "ignore", "invalid": "ignore", "divide": "ignore"}
@@ -100,6 +101,39 @@ def histogram(
     return np.bincount(found, minlength=room).astype(np.uint32)
 
 
+def thin(
+    base: Side, side: Side, start: int, rows: tuple[int, int], how: Thinning
+) -> NDArray[np.float64]:
+    """See `Kernels.thin`."""
+    stop = start + rows[0] * rows[1]
+    with np.errstate(**QUIETLY):
+        found = side.values(start, stop) - base.values(start, stop)
+        rank = _ranks(_magnitudes(found).reshape(rows)).ravel()
+        likely = how.density - how.epsilon + 2 * how.epsilon * rank
+        dropped = _chance(side.key, start, stop) < np.rint((1 - likely) * NUMBERS)
+        left = found / likely if how.inverse else found
+        return np.where(dropped & ~np.isnan(found), 0.0, left)
+
+
+def _ranks(magnitudes: NDArray[np.uint32]) -> Doubles:
+    """The rank of each within its row, from 0 for the smallest to 1; equal ones share theirs."""
+    rows, width = magnitudes.shape
+    if width == 1:
+        return np.full((rows, 1), 0.5)
+    order = magnitudes.argsort(axis=1)
+    ascending = np.take_along_axis(magnitudes, order, axis=1)
+    places = np.arange(width)
+    begins = np.ones((rows, width), bool)
+    begins[:, 1:] = ascending[:, 1:] != ascending[:, :-1]
+    ends = np.ones((rows, width), bool)
+    ends[:, :-1] = begins[:, 1:]
+    first = np.maximum.accumulate(np.where(begins, places, 0), axis=1)
+    last = np.minimum.accumulate(np.where(ends, places, width)[:, ::-1], axis=1)[:, ::-1]
+    found = np.empty((rows, width))
+    np.put_along_axis(found, order, (first + last) / (2 * (width - 1)), axis=1)
+    return found
+
+
 def fingerprint(data: memoryview, start: int, size: int) -> int:
     """See `Kernels.fingerprint`."""
     piece = bytes(data[start : start + size])
@@ -123,7 +157,7 @@ def equal(one: memoryview, other: memoryview) -> bool:
 def weighted(side: Side, origin: Doubles | None, start: int, stop: int) -> Doubles:
     """The weighted delta; 0 where it is trimmed or dropped, which a NaN never is."""
     delta = side.values(start, stop)
-    if origin is not None:
+    if origin is not None and not side.changes:
         delta = delta - origin
     if side.threshold:
         delta = np.where(_magnitudes(delta) >= side.threshold, delta, 0.0)
@@ -131,12 +165,12 @@ def weighted(side: Side, origin: Doubles | None, start: int, stop: int) -> Doubl
         sizes = _magnitudes(delta)
         delta = np.where((sizes <= side.ceiling) | (sizes > INFINITE), delta, 0.0)
     if side.drop:
-        numbers = chance(side.key, start, stop)
+        numbers = _chance(side.key, start, stop)
         delta = np.where((numbers >= side.drop) | np.isnan(delta), delta, 0.0)
     return delta * side.weight
 
 
-def chance(key: int, start: int, stop: int) -> Words:
+def _chance(key: int, start: int, stop: int) -> Words:
     """The random numbers of these elements, each below 2**32."""
     places = np.arange(start, stop, dtype=np.uint64)
     return cast("Words", _mix(np.uint64(key) + places * GOLDEN) >> np.uint64(32))

@@ -112,18 +112,20 @@ def _check_source(method: Theirs, group: Group, source: Source) -> Iterator[str]
 
 
 def _check_inputs(method: Theirs, group: Group) -> None:
-    piece, count = group.slice, len(group.slice.sources)
+    piece = group.slice
     if method.base != IGNORED and piece.base is not None and group.base is None:
-        raise refused(
-            piece.place, f"the base model {shown(str(piece.base))} is none of the sources"
-        )
+        base = shown(str(piece.base))
+        raise refused(piece.place, f"the base model {base} is none of the sources")
     if method.base == NEEDED and piece.base is None:
         raise refused(piece.place, f"{method.name} needs a base model: base_model: MODEL")
-    sides = len(group.sides(method))
-    least = method.least
-    if count < least or (method.most is not None and count > method.most) or not sides:
-        wanted = f"exactly {least}" if least == method.most else f"at least {least}"
-        raise refused(piece.place, f"{method.name} takes {wanted} in a group; there are {count}")
+    least, most = method.sides
+    count = len(group.sides(method))
+    if count < least or (most is not None and count > most):
+        wanted = f"{least}" if least == most else f"at least {least}"
+        beside = " beside the base" if group.base and not method.first else ""
+        what = "model" if wanted.endswith("1") else "models"
+        found = f"{method.name} takes {wanted} {what}{beside} in a group; there are {count}"
+        raise refused(piece.place, found)
 
 
 def choose(group: Group, names: Mapping[ModelName, str], look: Look, seed: int) -> Chosen:
@@ -139,7 +141,8 @@ def choose(group: Group, names: Mapping[ModelName, str], look: Look, seed: int) 
         for key, default in method.own.items()
     }
     try:
-        bound = method.bind(Given(shared, own, seed))
+        based = method.base != IGNORED and group.base is not None
+        bound = method.bind(Given(shared, own, len(sides), based, seed))
         return _chosen(group, method, bound, sides)
     except RecipeError:
         raise
@@ -155,7 +158,8 @@ def _chosen(group: Group, method: Theirs, bound: Bound, sides: Sequence[Source])
         ours = method_named("linear")
         return Chosen(ours, check(ours, {}, 1), (base,), None)
     ours = method_named(bound.method)
-    return Chosen(ours, check(ours, bound.parameters, len(kept)), kept, base)
+    parameters = check(ours, bound.parameters, len(kept))
+    return Chosen(ours, parameters, kept, base if ours.is_based(parameters) else None)
 
 
 def _shared(group: Group, key: str, default: Value | None, look: Look) -> Value:

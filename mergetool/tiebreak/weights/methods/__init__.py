@@ -5,10 +5,13 @@ from __future__ import annotations
 from typing import Final
 
 from tiebreak.weights.methods import (
+    arcee_fusion,
     breadcrumbs,
     dare,
     della,
     fisher,
+    iso_c,
+    iso_cts,
     karcher,
     layer_swap,
     linear,
@@ -23,6 +26,7 @@ from tiebreak.weights.methods import (
     slerp,
     task_arithmetic,
     ties,
+    tsv_m,
 )
 from tiebreak.weights.methods.method import (
     Method,
@@ -53,9 +57,13 @@ METHODS: Final = {
         multislerp.METHOD,
         karcher.METHOD,
         nearswap.METHOD,
+        arcee_fusion.METHOD,
         layer_swap.METHOD,
         passthrough.METHOD,
         fisher.METHOD,
+        iso_c.METHOD,
+        iso_cts.METHOD,
+        tsv_m.METHOD,
     )
 }
 

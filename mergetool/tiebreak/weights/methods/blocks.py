@@ -1,12 +1,13 @@
 """Contents that are computed with numpy, in blocks that stay in the cache.
 
-For methods whose loop is not worth a kernel. Nothing here depends on the kernels that are chosen,
-so the bytes do not either.
+For methods whose loop is not worth a kernel of its own. What numpy computes here, it does whatever
+kernels are chosen, so they do not show in the bytes.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache, partial
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -14,17 +15,18 @@ from numpy.typing import NDArray
 
 from tiebreak.weights.dtypes import DTYPES
 from tiebreak.weights.gram import deltas
-from tiebreak.weights.kernels import Run
-from tiebreak.weights.kernels.portable import QUIETLY, moved, store
+from tiebreak.weights.kernels import Run, Side, host
+from tiebreak.weights.kernels.portable import LOWER, QUIETLY
+from tiebreak.weights.trim import no_counts
 
 if TYPE_CHECKING:
     from tiebreak.weights.gram import Cut
-    from tiebreak.weights.kernels import Side
-    from tiebreak.weights.methods.method import Content, Terms
+    from tiebreak.weights.methods.method import Content, Each, Terms
+    from tiebreak.weights.trim import Counts
 
 Doubles = NDArray[np.float64]
 
-# Of deltas [model, element] and the number of the first element: what is added to the base
+# Of deltas [model, element] and the number of the first element: what is added to the base, say
 Change = Callable[[Doubles, int], Doubles]
 
 BLOCK: Final = 1 << 15  # elements
@@ -39,11 +41,50 @@ def changed_by(terms: Terms, change: Change, base: Side | None) -> Content:
             end = min(at + BLOCK, stop)
             room = out[(at - start) * width : (end - start) * width]
             with np.errstate(**QUIETLY):
-                origin = None if base is None else base.values(at, end)
-                result = moved(origin, change(deltas(base, terms.sides, at, end), at))
-                store(Run(room, terms.dtype, at, end - at), result)
+                found = change(deltas(base, terms.sides, at, end), at)
+            run = Run(room, terms.dtype, 0, end - at)
+            origin = None if base is None else base.part(at, end)
+            host().combine(run, origin, (changes_of(found),), 1.0)
 
     return fill
+
+
+def counts_of(terms: Terms, sizes: Change, each: Each) -> Counts:
+    """How many of which sizes there are, of those that `sizes` gives for deltas; 0 is not counted.
+
+    They are counted as float32, as `trim.select` wants to have them.
+    """
+
+    def count(prefix: int | None, start: int, stop: int) -> NDArray[np.uint32]:
+        total = no_counts(prefix).astype(np.uint32)
+        for at in range(start, stop, BLOCK):
+            with np.errstate(**QUIETLY):
+                found = sizes(deltas(terms.base, terms.sides, at, min(at + BLOCK, stop)), at)
+            bits = float_bits(found)
+            bits = bits[bits != 0]
+            if prefix is not None:
+                bits = bits[bits >> LOWER == prefix] & ((1 << LOWER) - 1)
+            places = bits if prefix is not None else bits >> LOWER
+            total += np.bincount(places, minlength=len(total)).astype(np.uint32)
+        return total
+
+    @cache
+    def counts(prefix: int | None) -> NDArray[np.uint64]:
+        found = each(partial(count, prefix), terms.elements)
+        return np.sum(found, axis=0, dtype=np.uint64) if found else no_counts(prefix)
+
+    return counts
+
+
+def float_bits(sizes: Doubles) -> NDArray[np.uint32]:
+    """Numbers that are not negative as the bits of float32, which order as they do."""
+    with np.errstate(**QUIETLY):
+        return np.asarray(sizes.astype(np.float32).view(np.uint32) & 0x7FFFFFFF)
+
+
+def changes_of(found: Doubles, weight: float = 1.0) -> Side:
+    """Deltas that were computed, as the kernels take them."""
+    return Side(found.data.cast("B"), "F64", weight, changes=True)
 
 
 def agreed(votes: Doubles, values: Doubles, masses: Doubles | None) -> Doubles:
@@ -52,16 +93,18 @@ def agreed(votes: Doubles, values: Doubles, masses: Doubles | None) -> Doubles:
     All are [model, element]. As `Kernels.elect`, which votes with the values; where both signs
     weigh the same, the first vote that is not 0 decides. A NaN stays one.
     """
-    up, down = votes > 0, votes < 0
-    plus, minus = (np.where(side, votes, 0.0).sum(axis=0) for side in (up, down))
-    first = np.take_along_axis(votes, (votes != 0).argmax(axis=0)[None], axis=0)[0]
-    positive = (plus > -minus) | ((plus == -minus) & (first > 0))
-    agree = np.where(positive, up, down)
+    plus, minus = (np.where(side, votes, 0.0).sum(axis=0) for side in (votes > 0, votes < 0))
+    positive = plus > -minus
+    ties = ((plus == -minus) & (plus != 0)).nonzero()[0]
+    if len(ties):
+        positive[ties] = [next(vote > 0 for vote in row if vote) for row in votes[:, ties].T]
+    agree = np.where(positive, votes > 0, votes < 0)
     total = np.where(agree, values, 0.0).sum(axis=0)
     if masses is not None:
         divisor = np.where(agree, masses, 0.0).sum(axis=0)
         total = np.where(total == 0, 0.0, total / divisor)
-    return np.asarray(np.where(np.isnan(votes).any(axis=0), np.nan, total))
+    bad = np.isnan(votes).any(axis=0)
+    return np.where(bad, np.nan, total) if bad.any() else total
 
 
 def blended(terms: Terms, base: Side | None, weights: Doubles, where: Cut) -> Content:

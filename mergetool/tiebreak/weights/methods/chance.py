@@ -16,7 +16,6 @@ from tiebreak.weights.methods.method import Parameter, fingerprint
 if TYPE_CHECKING:
     from tiebreak.weights.methods.method import Each, Terms
 
-NUMBERS: Final = 1 << 32  # as many random numbers there are
 SEED: Final = Parameter(0.0, "another number drops other changes")
 
 

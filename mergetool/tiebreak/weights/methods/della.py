@@ -27,10 +27,10 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import numpy as np
 
 from tiebreak.weights.gram import ROW, cut, deltas
-from tiebreak.weights.kernels import Run
-from tiebreak.weights.kernels.portable import QUIETLY, chance, moved, store
-from tiebreak.weights.methods.blocks import BLOCK, agreed
-from tiebreak.weights.methods.chance import NUMBERS, SEED, keys
+from tiebreak.weights.kernels import Run, Thinning, kernels
+from tiebreak.weights.kernels.portable import QUIETLY
+from tiebreak.weights.methods.blocks import BLOCK, changes_of
+from tiebreak.weights.methods.chance import SEED, keys
 from tiebreak.weights.methods.method import (
     CHUNK,
     ELECT,
@@ -46,6 +46,7 @@ from tiebreak.weights.methods.method import (
     number,
     numbers,
     unmoved,
+    weighted,
     weights_to_divide_by,
 )
 
@@ -56,58 +57,33 @@ if TYPE_CHECKING:
     from tiebreak.weights.methods.blocks import Doubles
 
 LEAST_DENSITY: Final = 1e-6
-NEITHER: Final = 0.5  # the rank of what has nothing to be compared with
 
 
 class Thinned(NamedTuple):
     """What is left of one model's changes."""
 
     base: Side
-    side: Side  # with its key
+    side: Side  # with its key and its weight
     row: int  # elements
-    density: float
-    epsilon: float
-    inverse: bool  # whether each is divided by how likely it was to be kept
+    how: Thinning
     factor: float = 1.0
 
     def values(self, start: int, stop: int) -> Doubles:
         """A stretch of them; whole rows are ranked for it."""
-        if self.density >= 1:
+        if self.how.density >= 1:
             return self.changes(start, stop)
-        pieces = [self._piece(*piece) for piece in _pieces(start, stop, self.row)]
-        first = next(_pieces(start, stop, self.row))[0]
-        return np.concatenate(pieces)[start - first : stop - first] * self.factor
+        thin, pieces = kernels().thin, list(_pieces(start, stop, self.row))
+        parts = [
+            thin(self.base, self.side, at, ((end - at) // width, width), self.how)
+            for at, end, width in pieces
+        ]
+        first = pieces[0][0]
+        left = np.concatenate(parts)[start - first : stop - first]
+        return left if self.factor == 1 else left * self.factor
 
     def changes(self, start: int, stop: int) -> Doubles:
         """The same stretch of all changes."""
         return np.asarray(deltas(self.base, (self.side,), start, stop)[0])
-
-    def _piece(self, start: int, stop: int, width: int) -> Doubles:
-        found = self.changes(start, stop)
-        share = ranks(np.abs(found).reshape(-1, width)).ravel()
-        likely = self.density - self.epsilon + 2 * self.epsilon * share
-        dropped = chance(self.side.key, start, stop) < np.rint((1 - likely) * NUMBERS)
-        left = found / likely if self.inverse else found
-        return np.where(dropped & ~np.isnan(found), 0.0, left)
-
-
-def ranks(magnitudes: Doubles) -> Doubles:
-    """The rank of each within its row, from 0 for the smallest to 1; equal ones share theirs."""
-    rows, width = magnitudes.shape
-    if width == 1:
-        return np.full((rows, 1), NEITHER)
-    order = magnitudes.argsort(axis=1)
-    ascending = np.take_along_axis(magnitudes, order, axis=1)
-    places = np.arange(width)
-    begins = np.ones((rows, width), bool)
-    begins[:, 1:] = ascending[:, 1:] != ascending[:, :-1]
-    ends = np.ones((rows, width), bool)
-    ends[:, :-1] = begins[:, 1:]
-    first = np.maximum.accumulate(np.where(begins, places, 0), axis=1)
-    last = np.minimum.accumulate(np.where(ends, places, width)[:, ::-1], axis=1)[:, ::-1]
-    found = np.empty((rows, width))
-    np.put_along_axis(found, order, (first + last) / (2 * (width - 1)), axis=1)
-    return found
 
 
 def _pieces(start: int, stop: int, row: int) -> Iterator[tuple[int, int, int]]:
@@ -142,38 +118,37 @@ def prepare(terms: Terms, parameters: Parameters, each: Each) -> Content:
     if not terms.sides:
         return unmoved(terms)
     models = _thinned(terms, parameters, each)
-    weights = np.array(numbers(parameters, "weight"))[:, None]
-    mean = bool(parameters["normalize"])
-
-    def change(left: Doubles) -> Doubles:
-        terms = left * weights
-        if parameters["elect"] == "none":
-            return np.asarray(terms.sum(axis=0) / (whole if mean else 1.0))
-        return agreed(terms, terms, np.abs(weights) if mean else None)
+    mean, elects = bool(parameters["normalize"]), parameters["elect"] == "mass"
 
     def fill(start: int, stop: int, out: memoryview) -> None:
         with np.errstate(**QUIETLY):
-            left = np.array([model.values(start, stop) for model in models])
-            origin = terms.known_base.values(start, stop)
-            result = moved(origin, change(left) * scale)
-            store(Run(out, terms.dtype, start, stop - start), result)
+            left = [model.values(start, stop) for model in models]
+        sides = tuple(
+            changes_of(values, model.side.weight)
+            for values, model in zip(left, models, strict=True)
+        )
+        run, base = Run(out, terms.dtype, 0, stop - start), terms.known_base.part(start, stop)
+        if elects:
+            kernels().elect(run, base, sides, scale, mean=mean)
+        else:
+            kernels().combine(run, base, sides, scale / whole if mean else scale)
 
     return fill
 
 
 def _thinned(terms: Terms, parameters: Parameters, each: Each) -> list[Thinned]:
-    row = cut(terms.shape, ROW).length
-    names = zip(
-        terms.sides,
+    base, row = terms.known_base, cut(terms.shape, ROW).length
+    inverse = parameters["rescale"] == "inverse"
+    told = zip(
+        weighted(terms, parameters),
         keys(terms, number(parameters, "seed"), each),
         numbers(parameters, "density"),
         numbers(parameters, "epsilon"),
         strict=True,
     )
-    inverse = parameters["rescale"] == "inverse"
     models = [
-        Thinned(terms.known_base, side._replace(key=key), row, density, epsilon, inverse)
-        for side, key, density, epsilon in names
+        Thinned(base, side._replace(key=key), row, Thinning(density, epsilon, inverse))
+        for side, key, density, epsilon in told
     ]
     if parameters["rescale"] != "l1":
         return models

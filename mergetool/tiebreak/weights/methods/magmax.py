@@ -38,8 +38,10 @@ def prepare(terms: Terms, parameters: Parameters, each: Each) -> Content:
     scale = number(parameters, "lambda")
 
     def largest(deltas: Doubles, _start: int) -> Doubles:
-        place = np.abs(deltas).argmax(axis=0)  # a NaN comes first
-        return np.asarray(np.take_along_axis(deltas, place[None], axis=0)[0] * scale)
+        found = deltas[0]
+        for delta in deltas[1:]:
+            found = np.where((np.abs(delta) > np.abs(found)) | np.isnan(delta), delta, found)
+        return np.asarray(found * scale)
 
     return changed_by(terms, largest, terms.base)
 

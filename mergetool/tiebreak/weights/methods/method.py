@@ -1,9 +1,10 @@
 """What a method is: its parameters as data, and a function from one tensor's terms to its content.
 
-A method never sees files, threads or the whole tensor in memory. `prepare` looks at the tensor as
-far as it needs (a threshold, a norm) and returns a `Fill`, which computes any stretch of elements;
-or bytes, when the result is one of the inputs as it is. Stretches are always cut at the same places
-(`CHUNK`), so the bytes do not depend on the number of threads.
+A method never sees files or threads. `prepare` looks at the tensor as far as it needs (a threshold,
+a norm) and returns a `Fill`, which computes any stretch of elements; or bytes, when the result is
+one of the inputs as it is. Stretches are always cut at the same places (`CHUNK`), so the bytes do
+not depend on the number of threads. What has to have a whole tensor in memory says so (`copies`),
+and gives bytes too.
 """
 
 from __future__ import annotations
@@ -115,6 +116,7 @@ class Method(NamedTuple):
     needs_importance: bool = False  # a second tensor of each side: `tiebreak.weights.importance`
     sides: tuple[int, int | None] = (1, None)  # how many models it merges
     survey: Survey | None = None
+    copies: int = 0  # of a whole tensor in float64 that a thread holds; 0: it holds a stretch
     fitting: Fitting | None = None
 
     def is_based(self, parameters: Parameters) -> bool:
@@ -205,7 +207,8 @@ def check(method: Method, given: Mapping[str, object], sides: int) -> dict[str, 
     least, most = method.sides
     if sides < least or (most is not None and sides > most):
         wanted = f"{least}" if least == most else f"at least {least}"
-        raise UsageError(f"{method.name} merges {wanted} models, {sides} are given")
+        models = "model" if wanted == "1" else "models"
+        raise UsageError(f"{method.name} merges {wanted} {models}, {sides} are given")
     for name in given:
         if name not in method.parameters:
             raise UsageError(_unknown(f"{method.name} has no parameter", name, method.parameters))

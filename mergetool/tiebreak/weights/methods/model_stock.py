@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from tiebreak.weights.gram import ROW, TENSOR, cut, gram
+from tiebreak.weights.kernels.portable import QUIETLY
 from tiebreak.weights.methods.blocks import blended
 from tiebreak.weights.methods.method import (
     Content,
@@ -51,7 +52,8 @@ def ratio(products: Doubles) -> Doubles:
     models = products.shape[1]
     sizes = np.sqrt(np.diagonal(products, axis1=1, axis2=2))
     norms = sizes[:, :, None] * sizes[:, None, :]
-    cosines = np.divide(products, norms, out=np.zeros(products.shape), where=norms != 0)
+    with np.errstate(**QUIETLY):
+        cosines = np.where(norms == 0, 0.0, products / norms)
     above = np.triu_indices(models, 1)
     cosine = np.clip(cosines[:, above[0], above[1]].mean(axis=1), 0, 1)
     return np.asarray(models * cosine / (1 + (models - 1) * cosine))

@@ -54,9 +54,11 @@ def prepare(terms: Terms, parameters: Parameters, each: Each) -> Content:
 
 def factors(products: Doubles, weights: Doubles) -> Doubles:
     """What each vector is multiplied with, from the dot products."""
+    if not np.isfinite(products).all():
+        return weights
     sizes, towards = directions(products, weights)
     length = size_of(products, towards)
-    return weights if not length >= CANCELLED else towards * (weights @ sizes / length)
+    return weights if length < CANCELLED else towards * float(weights @ sizes / length)
 
 
 def directions(products: Doubles, weights: Doubles) -> tuple[Doubles, Doubles]:

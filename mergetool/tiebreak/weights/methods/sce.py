@@ -17,14 +17,13 @@ where most fine-tuned models are.
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from tiebreak.weights.gram import deltas
-from tiebreak.weights.kernels.portable import LOWER, QUIETLY
-from tiebreak.weights.methods.blocks import BLOCK, agreed, changed_by
+from tiebreak.weights.kernels.portable import QUIETLY
+from tiebreak.weights.methods.blocks import BLOCK, agreed, changed_by, counts_of, float_bits
 from tiebreak.weights.methods.method import (
     Content,
     Each,
@@ -35,13 +34,9 @@ from tiebreak.weights.methods.method import (
     number,
     unmoved,
 )
-from tiebreak.weights.trim import SMALLEST, kept, no_counts, select
+from tiebreak.weights.trim import SMALLEST, kept, select
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from numpy.typing import NDArray
-
     from tiebreak.weights.methods.blocks import Doubles
 
 LEAST_SHARE: Final = 1e-9
@@ -61,9 +56,10 @@ def prepare(terms: Terms, parameters: Parameters, each: Each) -> Content:
     return changed_by(terms, change, terms.base)
 
 
-def spreads(found: Doubles) -> NDArray[np.uint32]:
-    """The standard deviations over the models, as the bits of a float32, which order as they do."""
-    return np.asarray(found.std(axis=0).astype(np.float32).view(np.uint32) & 0x7FFFFFFF)
+def spreads(found: Doubles, _start: int = 0) -> Doubles:
+    """The standard deviations over the models."""
+    apart = found - found.mean(axis=0)
+    return np.asarray(np.sqrt((apart * apart).mean(axis=0)))
 
 
 def selected(found: Doubles, least: int) -> Doubles:
@@ -71,54 +67,32 @@ def selected(found: Doubles, least: int) -> Doubles:
     if not least:
         return found
     alike = (found == found[0]).all(axis=0)
-    return np.asarray(np.where((spreads(found) >= least) | alike, found, 0.0))
+    return np.asarray(np.where((float_bits(spreads(found)) >= least) | alike, found, 0.0))
 
 
 def _least(terms: Terms, share: float, each: Each) -> int:
     """The smallest spread that is selected; 0 if all are."""
     if share >= 1:
         return 0
-
-    def counts(prefix: int | None) -> NDArray[np.uint64]:
-        found = each(partial(_counts, terms, prefix), terms.elements)
-        return np.sum(found, axis=0, dtype=np.uint64) if found else no_counts(prefix)
-
-    upper = counts(None)
-    differing = int(upper.sum())
-    if not differing:
-        return SMALLEST
-    wanted = kept(share, differing)
-    return select(lambda prefix: upper if prefix is None else counts(prefix), wanted)
-
-
-def _counts(terms: Terms, prefix: int | None, start: int, stop: int) -> NDArray[np.uint32]:
-    """How often which spread is in a stretch, as `trim.Counts`; 0 is not counted."""
-    total = no_counts(prefix).astype(np.uint32)
-    for block in _blocks(terms, start, stop):
-        keys = spreads(block)
-        places = keys[keys != 0] >> LOWER
-        if prefix is not None:
-            places = keys[keys != 0][places == prefix] & ((1 << LOWER) - 1)
-        total += np.bincount(places, minlength=len(total)).astype(np.uint32)
-    return total
+    counts = counts_of(terms, spreads, each)
+    differing = int(counts(None).sum())
+    return max(SMALLEST, select(counts, kept(share, differing)) if differing else 0)
 
 
 def _weights(terms: Terms, least: int, each: Each) -> Doubles:
     """What each model counts."""
 
     def squares(start: int, stop: int) -> Doubles:
-        blocks = (selected(block, least) for block in _blocks(terms, start, stop))
-        return np.asarray(sum((block * block).sum(axis=1) for block in blocks))
+        total = np.zeros(len(terms.sides))
+        for at in range(start, stop, BLOCK):
+            with np.errstate(**QUIETLY):
+                block = deltas(terms.base, terms.sides, at, min(at + BLOCK, stop))
+                total += (selected(block, least) ** 2).sum(axis=1)
+        return total
 
     total = sum(each(squares, terms.elements), start=np.zeros(len(terms.sides)))
     whole = total.sum()
     return np.asarray(total / whole if whole > 0 else np.ones(len(total)))
-
-
-def _blocks(terms: Terms, start: int, stop: int) -> Iterator[Doubles]:
-    for at in range(start, stop, BLOCK):
-        with np.errstate(**QUIETLY):
-            yield deltas(terms.base, terms.sides, at, min(at + BLOCK, stop))
 
 
 METHOD: Final = Method(

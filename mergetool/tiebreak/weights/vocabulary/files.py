@@ -97,11 +97,17 @@ def _settings(content: Json, moved: Mapping[int, int]) -> None:
     for key, value in content.items():
         if isinstance(value, dict):
             _settings(value, moved)
-        elif _NAMES_IDS.fullmatch(key):
-            content[key] = _ids(value, moved)
+        elif names_ids(key):
+            content[key] = moved_ids(value, moved)
 
 
-def _ids(value: object, moved: Mapping[int, int]) -> object:
+def names_ids(key: str) -> bool:
+    """Whether a setting of this name holds ids of tokens."""
+    return _NAMES_IDS.fullmatch(key) is not None
+
+
+def moved_ids(value: object, moved: Mapping[int, int]) -> object:
+    """An id, or lists of ids, with the new numbers."""
     if isinstance(value, list):
-        return [_ids(item, moved) for item in value]
+        return [moved_ids(item, moved) for item in value]
     return _new(value, moved)

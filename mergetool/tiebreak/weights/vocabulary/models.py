@@ -5,7 +5,6 @@ The first model gives the configuration; tokens that the others added come after
 
 from __future__ import annotations
 
-import json
 from contextlib import ExitStack, closing
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -19,7 +18,7 @@ from tiebreak.weights.verifying.vocabulary import row_count
 from tiebreak.weights.vocabulary import files
 from tiebreak.weights.vocabulary.tables import rows_below
 from tiebreak.weights.vocabulary.union import VocabularyError, join
-from tiebreak.weights.writing import size, stack
+from tiebreak.weights.writing import stack
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -86,15 +85,6 @@ def tables_of(paths: Sequence[str], base: Checkpoint, models: Sequence[Checkpoin
             return Tables(frozenset(), union, {})
         rows = max(models[0].info(next(iter(names))).shape[0], union.end)
         return Tables(names, union, _texts(union, origin, folders, rows))
-
-
-def with_total(index: bytes, outputs: Sequence[Sequence[Output]]) -> bytes:
-    """An index with the bytes that the tensors have now."""
-    found = json.loads(index)
-    total = sum(size(output) for shard in outputs for output in shard)
-    if "total_size" not in found.get("metadata", {}):
-        return index
-    return dump(found | {"metadata": found["metadata"] | {"total_size": total}}, index)
 
 
 def _joined(base: Folder, models: Sequence[Folder]) -> Union:

@@ -1,0 +1,91 @@
+"""The second look at a hunk: trees over what is expected of the other hunks of its merge.
+
+Trained on scores that the first look gave out of fold, and added to its log-odds
+(`tiebreak.ranker.company`).
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections import defaultdict
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from tiebreak.learn.split import FOLDS, fold_of
+from tiebreak.ranker.company import OTHER, OURS, THEIRS, Beside, Company, Scored, rows
+from tiebreak.ranker.model import log_odds
+
+if TYPE_CHECKING:
+    from tiebreak.learn.packed import Packed
+
+TREES: Final = 120
+SETTINGS: Final = {
+    "objective": "binary",
+    "learning_rate": 0.05,
+    "num_leaves": 15,
+    "min_data_in_leaf": 100,
+    "feature_fraction": 0.7,
+    "bagging_fraction": 0.7,
+    "bagging_freq": 1,
+    "lambda_l2": 5.0,
+    "seed": 0,
+    "deterministic": True,
+    "force_row_wise": True,
+    "use_missing": False,
+    "verbose": -1,
+}
+
+
+def kinds(packed: Packed) -> Any:
+    """The kind of every candidate."""
+    ours, theirs = (
+        packed.features[:, packed.names.index(f"same/{side}")] > 0 for side in ("ours", "theirs")
+    )
+    return np.where(ours & ~theirs, OURS, np.where(theirs & ~ours, THEIRS, OTHER))
+
+
+def table(packed: Packed, scores: Any, *, whole_merge: bool = True) -> Any:
+    """The rows of all candidates; else of `whole_merge` as if its one file were all of it."""
+    found, every = [], list(_scored(packed, scores))
+    merges: dict[int, Company] = defaultdict(Company)
+    for index, (hunk, scored) in enumerate(zip(packed.hunks, every, strict=True)):
+        merges[hunk["merge"]].add(str(hunk["file"]), index, scored)
+    for index, (hunk, scored) in enumerate(zip(packed.hunks, every, strict=True)):
+        beside = merges[hunk["merge"]].beside(str(hunk["file"]), index)
+        if not whole_merge:
+            beside = Beside(beside.file, beside.file)
+        found += rows([log_odds(chance) for chance in scored.chances], scored.kinds, beside)
+    return np.array(found, np.float32)
+
+
+def _scored(packed: Packed, scores: Any) -> Any:
+    every = kinds(packed)
+    for first, last in itertools.pairwise(packed.firsts):
+        yield Scored(scores[first:last].tolist(), every[first:last].tolist())
+
+
+def fit(found: Any, right: Any, scores: Any, threads: int = 0) -> Any:
+    """A LightGBM model that corrects the log-odds of `scores`."""
+    import lightgbm
+
+    start = [log_odds(score) for score in scores.tolist()]
+    data = lightgbm.Dataset(found, right.astype(np.int8), init_score=start)
+    return lightgbm.train({**SETTINGS, "num_threads": threads}, data, TREES)
+
+
+def out_of_fold(packed: Packed, found: Any, scores: Any, others: Any, threads: int = 0) -> Any:
+    """Chances of every candidate from a model that saw other folds only.
+
+    `others` are other rows of the same candidates, of which the chances are wanted too.
+    """
+    folds = np.repeat([fold_of(hunk["repo"]) for hunk in packed.hunks], packed.counts)
+    start = np.array([log_odds(score) for score in scores.tolist()])
+    logits = np.stack([start, start])
+    for fold in range(FOLDS):
+        held = folds == fold
+        if held.any():
+            model = fit(found[~held], packed.right[~held], scores[~held], threads)
+            for view, of_view in zip(logits, (found, others), strict=True):
+                view[held] += model.predict(of_view[held], raw_score=True)
+    return 1 / (1 + np.exp(-logits))

@@ -1,0 +1,153 @@
+"""What the methods that see a weight as a matrix share: which tensors are one, and what they hold.
+
+    matrix      a tensor of two dimensions, output x input as torch.nn.Linear keeps it
+    its slices  stacked experts, of three dimensions under a name with "experts": each by itself
+    flattened   kernels of convolutions, of three dimensions and more: output x all the others
+    the mean    of the task vectors, as the papers' codes have it: what has less than two
+                dimensions, and tables with a row for each token or position (`is_table`), also when
+                such a table is the output's
+
+A task vector is the model minus the base, times the model's weight. Of `Tasks` one is read at a
+time, in float64; a model equal to the base is none of them. The result is the base plus lambda
+times the matrix that the formula gives, rounded once to the stored type.
+
+A thread holds one matrix with what is computed from it (`Method.copies`), and the bytes of the
+tensor that it writes.
+"""
+
+from __future__ import annotations
+
+import re
+from math import prod
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+import numpy as np
+
+from tiebreak.errors import InputError
+from tiebreak.weights.blas import one_thread
+from tiebreak.weights.dtypes import DTYPES
+from tiebreak.weights.errors import shown
+from tiebreak.weights.kernels import Run
+from tiebreak.weights.kernels.portable import QUIETLY, moved, store
+from tiebreak.weights.methods.method import Content, Parameters, Terms, combined, in_turn, number
+from tiebreak.weights.methods.method import numbers as numbers_of
+from tiebreak.weights.threeway import is_token_table
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from tiebreak.weights.kernels import Side
+    from tiebreak.weights.spectrum import Matrix
+
+_EXPERTS: Final = re.compile(r"(?:^|[._])experts(?:[._]|$)")
+_TABLE: Final = re.compile(
+    r"(?:^|\.)(?:wte|wpe|pos_embed|\w*(?:position|token|word|token_type)\w*_embed\w*"
+    r"|embed_(?:tokens|positions)|relative_attention_bias)(?:\.weight)?$"
+)
+
+
+class Form(NamedTuple):
+    """A tensor as so many matrices, one after the other."""
+
+    number: int
+    rows: int
+    columns: int
+
+    @property
+    def size(self) -> int:
+        """The elements of one matrix."""
+        return self.rows * self.columns
+
+
+def form(name: str, shape: tuple[int, ...]) -> Form | None:
+    """As what a tensor is decomposed; None for what takes the mean."""
+    if len(shape) < 2 or not prod(shape) or is_table(name):  # noqa: PLR2004  (dimensions)
+        return None
+    if len(shape) == 3 and _EXPERTS.search(name):  # noqa: PLR2004
+        return Form(*shape)
+    return Form(1, shape[0], prod(shape[1:]))
+
+
+def is_table(name: str) -> bool:
+    """Whether a tensor of this name has a row for each token or position."""
+    return is_token_table(name) or _TABLE.search(name) is not None
+
+
+class Tasks:
+    """The task vectors of one matrix. Each access reads one anew, which is the caller's to keep."""
+
+    __slots__ = ("_form", "_sides", "_start", "_terms", "_weights")
+
+    def __init__(self, terms: Terms, parameters: Parameters, form: Form, place: int) -> None:
+        """Of the matrix number `place` of a tensor."""
+        self._terms, self._form, self._start = terms, form, place * form.size
+        self._sides = terms.changed()
+        self._weights = numbers_of(parameters, "weight")
+
+    def __len__(self) -> int:
+        return len(self._sides)
+
+    def __iter__(self) -> Iterator[Matrix]:
+        return map(self.__getitem__, range(len(self)))
+
+    def __getitem__(self, task: int) -> Matrix:
+        side = self._sides[task]
+        found = np.empty(self._form.size)
+        self._read(self._terms.sides[side], self._weights[side], found)
+        if not np.isfinite(found).all():
+            where = f"tensor {shown(self._terms.name)!r}"
+            raise InputError(
+                f"{where}: model {side + 1} or the base holds NaN or infinity, "
+                "and a matrix with them cannot be decomposed"
+            )
+        return found.reshape(self._form.rows, self._form.columns)
+
+    def total(self) -> Matrix:
+        """Their sum."""
+        found = self[0]
+        for task in range(1, len(self)):
+            found += self[task]
+        return found
+
+    def _read(self, side: Side, weight: float, found: Matrix) -> None:
+        base, first = self._terms.known_base, self._start
+
+        def read(start: int, stop: int) -> None:
+            values = side.values(first + start, first + stop)
+            found[start:stop] = (values - base.values(first + start, first + stop)) * weight
+
+        in_turn(read, len(found))
+
+
+def merged(terms: Terms, parameters: Parameters, formula: Callable[[Tasks], Matrix]) -> Content:
+    """A tensor, by a formula where it is a matrix, and by the mean of its task vectors else."""
+    base, changed, scale = terms.known_base, terms.changed(), number(parameters, "lambda")
+    if not changed and base.dtype == terms.dtype:
+        return base.data
+    found = form(terms.name, terms.shape) if changed else None
+    if found is None:
+        weights = numbers_of(parameters, "weight")
+        sides = [terms.sides[i]._replace(weight=weights[i] / len(changed)) for i in changed]
+        return combined(terms, base, tuple(sides) or (base,), scale)
+    width = DTYPES[terms.dtype].bits // 8
+    room = memoryview(bytearray(terms.elements * width))
+    for place in range(found.number):
+        with one_thread():
+            change = formula(Tasks(terms, parameters, found, place)).reshape(-1)
+        _store(terms, scale, change, place * found.size, room)
+        del change
+    return room
+
+
+def _store(terms: Terms, scale: float, change: Matrix, first: int, room: memoryview) -> None:
+    """The base plus the scaled change. What does not move keeps its bits."""
+    width, base = DTYPES[terms.dtype].bits // 8, terms.known_base
+
+    def write(start: int, stop: int) -> None:
+        origin = base.values(first + start, first + stop)
+        out = room[(first + start) * width : (first + stop) * width]
+        with np.errstate(**QUIETLY):
+            values = moved(origin, change[start:stop] * scale)
+            store(Run(out, terms.dtype, first + start, stop - start), values)
+
+    in_turn(write, len(change))
