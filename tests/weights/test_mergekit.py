@@ -322,6 +322,7 @@ def test_modules_are_parts_of_names(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     names = [
         "shared.weight", "lm_head.weight", "encoder.block.0.layer.0.w", "encoder.block.1.layer.0.w",
         "encoder.final_layer_norm.weight", "decoder.block.0.layer.0.w",
+        "decoder.block.1.layer.0.w",
     ]  # fmt: skip
     held = {
         model: {name: full(10 * seed + place, 2) for place, name in enumerate(names)}
@@ -330,7 +331,7 @@ def test_modules_are_parts_of_names(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     for model, found in held.items():
         (tmp_path / model).mkdir()
         (tmp_path / model / "model.safetensors").write_bytes(checkpoint(found))
-        counts = {"num_layers": 2, "num_decoder_layers": 1}
+        counts = {"num_decoder_layers": 2, "num_layers": 2, "num_heads": 2}
         (tmp_path / model / "config.json").write_text(json.dumps(counts))
     recipe = """
         merge_method: passthrough
@@ -351,9 +352,10 @@ def test_modules_are_parts_of_names(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         "encoder.block.2.layer.0.w": a["encoder.block.1.layer.0.w"][0],
         "encoder.final_layer_norm.weight": a["encoder.final_layer_norm.weight"][0],
         "decoder.block.0.layer.0.w": b["decoder.block.0.layer.0.w"][0],
+        "decoder.block.1.layer.0.w": b["decoder.block.1.layer.0.w"][0],
     }
     assert config(tmp_path / "out") == {
-        "num_layers": 3, "num_decoder_layers": 1, "torch_dtype": "float32",
+        "num_decoder_layers": 2, "num_layers": 3, "num_heads": 2, "torch_dtype": "float32",
     }  # fmt: skip
 
 

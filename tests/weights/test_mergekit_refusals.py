@@ -265,7 +265,9 @@ def test_a_model_without_an_output_matrix_that_is_not_tied(
     monkeypatch.chdir(tmp_path)
     for name in ("base", "a", "b"):
         save(tmp_path / name, language_model(0, head=name != "b"), tie_word_embeddings=False)
-    assert f"b lacks {HEAD!r}" in refusal(tmp_path, TIES, capsys)
+    assert f"tie_word_embeddings is false, but there is no {HEAD}" in refusal(
+        tmp_path, TIES, capsys
+    )
 
 
 def test_numbers_that_are_copied_differ(
@@ -314,6 +316,12 @@ def test_a_shard_size_is_in_bytes(
             "models:",
             "models:\n  - {model: base, parameters: {weight: 1}}",
             "recipe.yml:4: weight of the base model plays no part in ties",
+        ),
+        (
+            TIES,
+            "density: 0.5",
+            "density: [{filter: slef_attn, value: 0.1}, {value: 0.5}]",
+            "recipe.yml:7: filter 'slef_attn' is in no tensor's name",
         ),
     ],
 )
