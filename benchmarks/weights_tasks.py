@@ -30,6 +30,7 @@ import copy
 import io
 import json
 import statistics
+import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import redirect_stderr
