@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
+from lora import change, factors, save_adapter
 from recipes import (
     ATTENTION,
     EMBED,
@@ -525,3 +526,22 @@ def test_merges_of_merges(tmp_path: Path, models: dict[str, dict[str, Array]]) -
     assert (tmp_path / "between" / "first" / "model.safetensors").stat().st_ino == before
     again = written(tmp_path / "again")
     assert {k: v.tobytes() for k, v in again.items()} == {k: v.tobytes() for k, v in found.items()}
+
+
+def test_a_model_with_an_adapter_in_it(tmp_path: Path, models: dict[str, dict[str, Array]]) -> None:
+    module = layer(2, MLP).removesuffix(".weight")
+    pairs = factors(7, {module: (8, 4)}, 2)
+    save_adapter(tmp_path / "adapter", pairs)
+    recipe = LINEAR.replace("model: a", "model: base+adapter")
+    found, b, base = merged(tmp_path, recipe), models["b"], models["base"]
+    changed = (base[MLP_2].astype("f8") + change(*pairs[module])).astype("f4")
+    assert near(found[MLP_2], (changed.astype("f8") + 3 * b[MLP_2].astype("f8")) / 4)
+    assert near(found[EMBED], (base[EMBED].astype("f8") + 3 * b[EMBED].astype("f8")) / 4)
+    alone = """
+        merge_method: passthrough
+        models: [{model: {model: {path: base}, lora: {path: adapter}}}]
+    """
+    copied = merged(tmp_path, alone, out="alone")
+    assert copied[MLP_2].tobytes() == changed.tobytes()
+    assert {k for k, v in copied.items() if v.tobytes() != base[k].tobytes()} == {MLP_2}
+    assert not [path for path in tmp_path.iterdir() if path.name.startswith("tiebreak-")]
