@@ -49,6 +49,10 @@ def _list(ctx: click.Context, _parameter: click.Parameter, wanted: bool) -> None
 @click.option(
     "--chat-template", "chat", metavar="TEMPLATE", help="auto, a name, a .jinja file, or Jinja."
 )
+@click.option(
+    "--card/--no-card", default=None,
+    help="Write README.md and tiebreak_merge.json. Default: into a folder.",
+)  # fmt: skip
 @click.option("--resume", is_flag=True, help="Keep shards that are whole, and go on from them.")
 @click.option(
     "--methods", is_flag=True, is_eager=True, expose_value=False, callback=_list,
@@ -69,6 +73,7 @@ def command(  # noqa: PLR0913, PLR0917  (one for each option)
     vocabulary: str,
     tokenizer: str | None,
     chat: str | None,
+    card: bool | None,  # noqa: FBT001
 ) -> None:
     """Merge the MODELs, whose common origin is BASE, into OUT.
 
@@ -77,6 +82,7 @@ def command(  # noqa: PLR0913, PLR0917  (one for each option)
     threads. An interrupted merge leaves nothing, or with --resume the shards that are whole: the
     same command goes on from them.
     """
+    from tiebreak.cli.weights.carding import card_files
     from tiebreak.cli.weights.sources import fisher_of, opened, opened_fisher, plan_of
     from tiebreak.cli.weights.tokens import Asked, aligned
     from tiebreak.weights.kernels import computing_on
@@ -107,11 +113,22 @@ def command(  # noqa: PLR0913, PLR0917  (one for each option)
         plan = plan_of(named, inputs) if resume else ""
         texts = together.texts | index_text(sides[0], planned)
         texts |= tables.texts if tables is not None else {}
+        if _carded(card, sides[0]):
+            known = ((base, *models), (origin, *sides))
+            texts |= card_files(chosen, parameters, known, together.notes)
         for note in together.notes:
             click.echo(note, err=True)
         write_models(output, sides[0], planned, How(threads or 0, meter, plan, texts))
         planned.clear()
         meter.end(f"{output}: {len(sides[0])} tensors")
+
+
+def _carded(wanted: bool | None, first: Checkpoint) -> bool:  # noqa: FBT001
+    """Whether there is a card: beside a model in a folder, unless it is not wanted."""
+    folder = os.path.isdir(first.path)
+    if wanted and not folder:
+        raise UsageError("--card needs a folder to write to: name folders, not files")
+    return folder if wanted is None else wanted
 
 
 def _tables(vocabulary: str, origin: Checkpoint, sides: Sequence[Checkpoint]) -> Tables | None:
