@@ -25,6 +25,7 @@ from recipes import (
     save,
     written,
 )
+from tiebreak.weights.mergekit.methods import IGNORED, THEIRS
 from tiny import checkpoint, full, tensors
 
 if TYPE_CHECKING:
@@ -385,6 +386,30 @@ def test_mixed_types_take_the_wider(tmp_path: Path, models: dict[str, dict[str, 
     (tmp_path / "b" / "model.safetensors").write_bytes(checkpoint(halves))
     found = merged(tmp_path, LINEAR)
     assert {value.dtype.name for value in found.values()} == {"float32"}
+
+
+@pytest.mark.parametrize("method", sorted(THEIRS))
+def test_models_that_are_equal_only_change_their_type(
+    method: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    held = language_model(0)
+    for name in ("base", "a", "b"):
+        save(tmp_path / name, held)
+    theirs = THEIRS[method]
+    count = 1 if theirs.first else theirs.sides[0]
+    given = {"weight": 1, "t": 0.5, "density": 1}
+    recipe = {
+        "merge_method": method,
+        "base_model": "base" if theirs.base != IGNORED else None,
+        "models": [{"model": name} for name in "ab"[:count]],
+        "parameters": {k: v for k, v in given.items() if k in (*theirs.own, *theirs.shared)},
+        "dtype": "float16",
+    }
+    found = merged(tmp_path, json.dumps(recipe))
+    for name, value in found.items():
+        assert value.tobytes() == held[name].astype("f2").tobytes()
+    assert config(tmp_path / "out")["torch_dtype"] == "float16"
 
 
 def test_the_same_bytes_for_any_number_of_threads(
