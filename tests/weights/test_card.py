@@ -13,6 +13,7 @@ import yaml
 from test_engine import tiebreak_merge
 
 from models import SINGLE
+from tiebreak.cli import dispatch
 from vocabularies import FIRST, read, saved, trained
 
 TIES = ("--method", "ties", "--density", "0.5")
@@ -128,3 +129,24 @@ def test_without_a_card(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> N
     assert tiebreak_merge(files, tmp_path / "file", *TIES, "--card") == 2
     assert "--card needs a folder to write to" in capsys.readouterr().err
     assert tiebreak_merge(files, tmp_path / "file", *TIES) == 0
+
+
+def test_a_recipe_is_in_the_card_word_for_word(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    models(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    recipe = "merge_method: dare_ties  # mine\nbase_model: base\nmodels:\n" + "".join(
+        f"  - {{model: {name}, parameters: {{weight: 1, density: 0.5}}}}\n" for name in ("a", "b")
+    )
+    Path("recipe.yml").write_text(recipe)
+    merge = ["weights", "mergekit", "recipe.yml"]
+    assert dispatch.run([*merge, "out", "--allow-unrelated"]) == 0
+    text = Path("out/README.md").read_text()
+    assert f"```yaml\n{recipe}```" in text
+    assert "[dare_ties](https://arxiv.org/abs/2311.03099)" in text
+    record = read(Path("out"), "tiebreak_merge.json")
+    assert [source["role"] for source in record["inputs"]] == ["base", "model", "model"]
+    assert record["parameters"] == {"random_seed": 0}
+    assert dispatch.run([*merge, "bare", "--allow-unrelated", "--no-model-card"]) == 0
+    assert not Path("bare/README.md").exists()

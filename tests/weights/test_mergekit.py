@@ -73,7 +73,12 @@ def test_the_recipe_and_the_configuration_are_beside_the_model(
     out = tmp_path / "out"
     assert (out / "mergekit_config.yml").read_bytes() == (tmp_path / "recipe.yml").read_bytes()
     assert config(out) == config(tmp_path / "a")
-    assert sorted(os.listdir(out)) == ["config.json", "mergekit_config.yml", "model.safetensors"]
+    card = {"README.md", "tiebreak_merge.json"}
+    assert set(os.listdir(out)) == card | {
+        "config.json",
+        "mergekit_config.yml",
+        "model.safetensors",
+    }
 
 
 def test_the_narrowest_place_gives_a_parameter(

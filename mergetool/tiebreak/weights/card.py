@@ -64,7 +64,7 @@ class Card(NamedTuple):
     adapter: bool = False
 
 
-def card_texts(card: Card) -> dict[str, str | bytes | None]:
+def card_texts(card: Card) -> dict[str, str | bytes]:
     """The two files, by name."""
     return {README: _readme(card).encode(), RECORD: _record(card).encode()}
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import click
 
@@ -22,28 +22,67 @@ def card_files(
     parameters: Mapping[str, Any],
     inputs: tuple[Sequence[str], Sequence[Checkpoint]],
     notes: Sequence[str],
-) -> dict[str, str | bytes | None]:
+) -> dict[str, str | bytes]:
     """The card's files. `inputs` are the arguments, the base first, and what they name."""
+    made = Made(method.name, parameters, _spelled(click.get_current_context()), "sh")
+    return _files(made, inputs, (0, 1), notes)
+
+
+def recipe_card_files(
+    made: Made,
+    inputs: tuple[Sequence[str], Sequence[Checkpoint]],
+    base: int | None,
+    notes: Sequence[str],
+) -> dict[str, str | bytes]:
+    """The card's files for a recipe of mergekit, of which the first model gives the files."""
+    return _files(made, inputs, (base, 0), notes)
+
+
+class Made(NamedTuple):
+    """How a merge was made: the command or the recipe, and the language that it is in."""
+
+    method: str
+    parameters: Mapping[str, Any]
+    text: str
+    language: str
+
+
+def _files(
+    made: Made,
+    inputs: tuple[Sequence[str], Sequence[Checkpoint]],
+    numbers: tuple[int | None, int],
+    notes: Sequence[str],
+) -> dict[str, str | bytes]:
+    """`numbers` are those of the base and of the model that gives its files."""
     from tiebreak.cli.dispatch import version
     from tiebreak.cli.weights.provenance import sources_of
-    from tiebreak.weights.card import Card, card_texts, link_of
+    from tiebreak.weights.card import Card, card_texts
 
     arguments, models = inputs
-    roles = ["base", *("model" for _ in models[1:])]
-    first = models[1].path
+    base, first = numbers[0], models[numbers[1]].path
+    roles = ["base" if number == base else "model" for number in range(len(models))]
     card = Card(
         version=version(),
-        method=method.name,
-        link=link_of(method),
-        parameters=parameters,
+        method=made.method,
+        link=_link(made.method),
+        parameters=made.parameters,
         sources=sources_of(roles, arguments, models),
         notes=notes,
-        made=_spelled(click.get_current_context()),
-        language="sh",
+        made=made.text,
+        language=made.language,
         config=_config(first),
         adapter=os.path.isfile(os.path.join(first, "adapter_config.json")),
     )
     return card_texts(card)
+
+
+def _link(name: str) -> str:
+    """The paper of a method, or of the one that a name of mergekit's is a variant of."""
+    from tiebreak.weights.card import link_of
+    from tiebreak.weights.methods import METHODS
+
+    method = METHODS.get(name) or METHODS.get(name.partition("_")[0])
+    return link_of(method) if method is not None else ""
 
 
 def _spelled(context: click.Context) -> str:

@@ -43,6 +43,10 @@ def _list(ctx: click.Context, _parameter: click.Parameter, wanted: bool) -> None
     help="Tokens that models added: refuse a clash, match rows by token, or do not look.",
 )  # fmt: skip
 @click.option(
+    "--html", type=click.Path(dir_okay=False),
+    help="Write a page: how far each model moved, and how far the merged one is from each.",
+)  # fmt: skip
+@click.option(
     "--tokenizer", metavar="SOURCE",
     help="Of the result: union, base, or one of the MODELs. Rows are matched by token.",
 )  # fmt: skip
@@ -69,6 +73,7 @@ def command(  # noqa: PLR0913, PLR0917  (one for each option)
     others: tuple[str, ...],
     threads: int | None,
     device: str,
+    html: str | None,
     resume: bool,  # noqa: FBT001  (click's)
     vocabulary: str,
     tokenizer: str | None,
@@ -83,12 +88,14 @@ def command(  # noqa: PLR0913, PLR0917  (one for each option)
     same command goes on from them.
     """
     from tiebreak.cli.weights.carding import card_files
+    from tiebreak.cli.weights.diff import check_page
     from tiebreak.cli.weights.sources import fisher_of, opened, opened_fisher, plan_of
     from tiebreak.cli.weights.tokens import Asked, aligned
     from tiebreak.weights.kernels import computing_on
     from tiebreak.weights.methods import check, method_named
     from tiebreak.weights.whole import How, Models, index_text, merge_models, write_models
 
+    check_page(html)
     chosen = method_named(method)
     parameters = check(chosen, given(chosen, weight, density, scale, others), len(models))
     asked = Asked(tokenizer, chat, vocabulary)
@@ -121,6 +128,15 @@ def command(  # noqa: PLR0913, PLR0917  (one for each option)
         write_models(output, sides[0], planned, How(threads or 0, meter, plan, texts))
         planned.clear()
         meter.end(f"{output}: {len(sides[0])} tensors")
+    if html is not None:
+        _write_page(html, base, (*models, output), chosen.name)
+
+
+def _write_page(path: str, base: str, models: tuple[str, ...], method: str) -> None:
+    """What the merge did: its models and the merged one, which is the last, side by side."""
+    from tiebreak.cli.weights.diff import compare_all, write_page
+
+    write_page(path, compare_all(models, base, spectra=False), f"Merged by {method}")
 
 
 def _carded(wanted: bool | None, first: Checkpoint) -> bool:  # noqa: FBT001

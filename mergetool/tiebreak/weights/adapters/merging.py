@@ -73,7 +73,7 @@ def merge_changes(
     workers = at_once(sizes, len(adapters.all) + 4, threads)  # the result, its decomposition
     found = []
     with one_thread(), ThreadPoolExecutor(workers, thread_name_prefix="tiebreak") as pool:
-        for stored in pool.map(lambda module: _merged(adapters, rule, module), modules):
+        for stored in pool.map(lambda module: merge_module(adapters, rule, module), modules):
             found.append(stored)
             if done is not None:
                 done(1)
@@ -94,6 +94,12 @@ def _form(adapter: Adapter, module: str) -> str:
     outputs, inputs, kernel = adapter.shape(module)
     kind = "embedding" if adapter.pairs[module].embedding else "weight"
     return f"{kind} {[outputs, inputs, *kernel]}"
+
+
+def merge_module(adapters: Adapters, rule: Rule, module: str) -> Stored:
+    """The merged change of one module."""
+    with one_thread():
+        return _merged(adapters, rule, module)
 
 
 def _merged(adapters: Adapters, rule: Rule, module: str) -> Stored:
