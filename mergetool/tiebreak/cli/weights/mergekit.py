@@ -137,7 +137,8 @@ def _run(step: Step, text: bytes, options: Options) -> None:
     check_free(step.folder)
     if step.recipe.name:
         os.makedirs(os.path.dirname(step.folder), exist_ok=True)
-    with opened_models(step.recipe) as opened:
+    scratch = os.path.dirname(os.path.abspath(step.folder))
+    with opened_models(step.recipe, scratch, options.threads) as opened:
         _say(_checked(step.recipe, opened, options))
         _write(step, text, opened, options)
 
