@@ -161,6 +161,23 @@ def test_what_the_adapters_were_trained_on_from_counts_once(tmp_path: Path) -> N
         close(changes(out), expected)
 
 
+def test_a_module_that_only_the_base_adapter_has(tmp_path: Path) -> None:
+    """Both undid it, each as a change of its own; an average is of the adapters as they are."""
+    base = save_adapter(tmp_path / "x", factors(1, SIZES, 2))
+    paths = [save_adapter(tmp_path / n, factors(9, {Q: (8, 6)}, 2)) for n in "ab"]
+    whole = change(*factors(1, SIZES, 2)[V])
+    for method, left in (("cat", -whole), ("svd", -whole), ("linear", 0 * whole)):
+        out = merge(*paths, options=f"--base {base} --method {method}")
+        np.testing.assert_allclose(changes(out)[V], left, atol=1e-5)
+
+
+def test_other_files_of_the_folder_do_not_matter(pair: tuple[Path, Path]) -> None:
+    (pair[0] / "optimizer.safetensors").write_bytes(checkpoint({"x": full(1, 2)}))
+    (pair[0] / "tokenizer.json").write_text("{}")
+    out = merge(*pair, options="--method cat")
+    assert {p.name for p in out.iterdir()} == {CONFIG, WEIGHTS, "tokenizer.json"}
+
+
 @pytest.mark.parametrize(
     "method", ["cat", "svd --rank 2", "ties --density 0.3", "dare --density 0.4"]
 )

@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 CAT: Final = "cat"
 LINEAR: Final = "linear"
 DTYPE: Final = "F32"  # of a change that is computed entry by entry
-WIDTH: Final = 4  # bytes
 
 _ROWS: Final = 1 << 16  # entries of a product that are computed at a time
 
@@ -63,6 +62,8 @@ def summed(changes: Changes, method: str, parameters: Parameters) -> LowRank:
     parts = [_scaled(side, weight * scale) for weight, side in pairs if side is not None]
     if changes.base is not None and method != LINEAR:
         parts.append(_scaled(changes.base, 1.0 - (sum(weights) * scale)))
+    if changes.base is not None and not parts:
+        parts.append(_scaled(changes.base, 0.0))  # no adapter has this module any more
     return stacked([part for part in parts if part.left.any()] or parts[:1])
 
 
