@@ -182,7 +182,7 @@ def _write(step: Step, text: bytes, opened: Opened, options: Options) -> None:
         texts |= _card(recipe, text, opened, aligned.notes, options.choices.seed)
     meter = Begun()
     named = [text.decode("utf-8", "surrogateescape"), recipe.name, *options]
-    plan = plan_of(named, opened.arguments) if options.resume else ""
+    plan = plan_of(named, (*opened.arguments, *opened.adapters)) if options.resume else ""
     write_folder(
         step.folder.rstrip(os.sep) or step.folder, files, texts, How(options.threads, meter, plan)
     )

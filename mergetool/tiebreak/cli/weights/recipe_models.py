@@ -21,11 +21,12 @@ if TYPE_CHECKING:
 
 
 class Opened(NamedTuple):
-    """The models, what they say of themselves, and what each argument was."""
+    """The models, what they say of themselves, what names each, and the adapters in them."""
 
     models: Mapping[ModelName, Checkpoint]
     configs: Mapping[ModelName, Config]
     arguments: tuple[str, ...]
+    adapters: tuple[str, ...]
 
 
 @contextmanager
@@ -37,6 +38,7 @@ def opened_models(recipe: Recipe, scratch: str, threads: int) -> Iterator[Opened
     models: dict[ModelName, Checkpoint] = {}
     configs: dict[ModelName, Config] = {}
     arguments: list[str] = []
+    adapters: list[str] = []
     with ExitStack() as stack:
         for model in recipe.models:
             try:
@@ -45,13 +47,13 @@ def opened_models(recipe: Recipe, scratch: str, threads: int) -> Iterator[Opened
                 configs[model] = read_config(_folder(models[model]))
                 if model.lora:
                     adapter = _argument(model.lora)
-                    arguments.append(adapter)
+                    adapters.append(adapter)
                     applied = _applied(models[model], adapter, scratch, threads)
                     models[model] = stack.enter_context(applied)
             except InputError as error:
                 raise refused(recipe.place_of(model), str(error)) from error
             arguments.append(argument)
-        yield Opened(models, configs, tuple(arguments))
+        yield Opened(models, configs, tuple(arguments), tuple(adapters))
 
 
 @contextmanager
