@@ -11,7 +11,7 @@ from tiebreak.cli.meter import Begun
 from tiebreak.errors import TiebreakError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from tiebreak.cli.weights.recipe_models import Opened
     from tiebreak.weights.mergekit.merging import Choices
@@ -33,6 +33,7 @@ class Options(NamedTuple):
     common: bool
     vocabulary: str
     resume: bool
+    card: bool
 
 
 @click.command("mergekit")
@@ -53,6 +54,7 @@ class Options(NamedTuple):
 @click.option(
     "--intermediate-dir", metavar="DIR", help="For merges with a name, of several in one file."
 )
+@click.option("--write-model-card/--no-model-card", "card", default=True, help="Default: write it.")
 @click.option("--resume", is_flag=True, help="Keep shards that are whole, and go on from them.")
 def command(  # noqa: PLR0913, PLR0917  (one for each option)
     recipe: str,
@@ -68,6 +70,7 @@ def command(  # noqa: PLR0913, PLR0917  (one for each option)
     common: bool,  # noqa: FBT001
     vocabulary: str,
     intermediate_dir: str | None,
+    card: bool,  # noqa: FBT001
     resume: bool,  # noqa: FBT001
 ) -> None:
     """Merge models by a RECIPE of mergekit-yaml into the folder OUT.
@@ -92,7 +95,15 @@ def command(  # noqa: PLR0913, PLR0917  (one for each option)
     choices = Choices(random_seed, allow_nan, allow_unrelated)
     largest = shard_size(out_shard_size) if out_shard_size else None
     options = Options(
-        choices, threads or 0, largest, copy_tokenizer, allow_crimes, common, vocabulary, resume
+        choices,
+        threads or 0,
+        largest,
+        copy_tokenizer,
+        allow_crimes,
+        common,
+        vocabulary,
+        resume,
+        card,
     )
     check_free(output)
     with open(recipe, "rb") as file:
@@ -126,7 +137,8 @@ def _run(step: Step, text: bytes, options: Options) -> None:
     check_free(step.folder)
     if step.recipe.name:
         os.makedirs(os.path.dirname(step.folder), exist_ok=True)
-    with opened_models(step.recipe) as opened:
+    scratch = os.path.dirname(os.path.abspath(step.folder))
+    with opened_models(step.recipe, scratch, options.threads) as opened:
         _say(_checked(step.recipe, opened, options))
         _write(step, text, opened, options)
 
@@ -166,9 +178,11 @@ def _write(step: Step, text: bytes, opened: Opened, options: Options) -> None:
     config, changes = opened.configs[donor], changes_of(giver, opened.configs, assembly, outputs)
     texts = texts_of(giver, config, changes, aligned.texts, tokenizer=options.tokenizer)
     texts |= {_KEPT: text} | index_of(files)
+    if options.card:
+        texts |= _card(recipe, text, opened, aligned.notes, options.choices.seed)
     meter = Begun()
     named = [text.decode("utf-8", "surrogateescape"), recipe.name, *options]
-    plan = plan_of(named, opened.arguments) if options.resume else ""
+    plan = plan_of(named, (*opened.arguments, *opened.adapters)) if options.resume else ""
     write_folder(
         step.folder.rstrip(os.sep) or step.folder, files, texts, How(options.threads, meter, plan)
     )
@@ -192,6 +206,17 @@ def _aligned(step: Step, opened: Opened) -> Aligned:
         return align(Inputs(models, names, base, 0, computed, scratch), wanted.request)
     except TiebreakError as error:
         raise refused(wanted.place, str(error)) from error
+
+
+def _card(
+    recipe: Recipe, text: bytes, opened: Opened, notes: Sequence[str], seed: int
+) -> dict[str, str | bytes]:
+    """The model card: with the recipe word for word."""
+    from tiebreak.cli.weights.carding import Made, recipe_card_files
+
+    base = None if recipe.base is None else recipe.models.index(recipe.base)
+    made = Made(recipe.method, {"random_seed": seed}, text.decode("utf-8", "replace"), "yaml")
+    return recipe_card_files(made, (opened.arguments, list(opened.models.values())), base, notes)
 
 
 def _say(remarks: Iterable[str]) -> None:
