@@ -50,7 +50,7 @@ from tiebreak.learn.progress import progress
 from tiebreak.weights.checkpoint import open_checkpoint
 from tiebreak.weights.dtypes import decode
 from tiebreak.weights.engine import Output, write_checkpoint
-from tiebreak.weights.importance import beside
+from tiebreak.weights.importance import FISHER
 from tiebreak.weights.methods import METHODS
 
 if TYPE_CHECKING:
@@ -376,7 +376,7 @@ class Files:
         """The Fisher of each expert on its own task, beside it."""
         for expert, task, head in zip(self.experts, tasks, heads, strict=True):
             found = fisher(self.read(expert), head, task.train.images[:examples])
-            self.write(Path(beside(str(expert))).stem, found)
+            self.write(Path(FISHER.beside(str(expert))).stem, found)
 
     def read(self, path: Path) -> Weights:
         """A file's tensors."""
