@@ -23,8 +23,13 @@ def _list(ctx: click.Context, _parameter: click.Parameter, wanted: bool) -> None
     if wanted:
         from tiebreak.weights.methods import METHODS
 
-        click.echo("\n".join(line for method in METHODS.values() for line in described(method)))
-        ctx.exit()
+        list_methods(ctx, METHODS)
+
+
+def list_methods(ctx: click.Context, methods: Mapping[str, Method]) -> None:
+    """Print the methods with their parameters, and end."""
+    click.echo("\n".join(line for method in methods.values() for line in _described(method)))
+    ctx.exit()
 
 
 @click.command("merge")
@@ -196,8 +201,7 @@ def _read(parameters: Mapping[str, Parameter], name: str, text: str) -> object:
     return found if parameter.per_side else found[0] if len(found) == 1 else text
 
 
-def described(method: Method) -> list[str]:
-    """A method and its parameters, a line each."""
+def _described(method: Method) -> list[str]:
     lines = [f"{method.name}: {method.summary}"]
     for name, parameter in method.parameters.items():
         words = f" ({', '.join(parameter.choices)})" if parameter.choices else ""
