@@ -112,7 +112,9 @@ def command(  # noqa: PLR0913, PLR0917  (one for each option)
         named = [chosen.name, asked, sorted(parameters.items())]
         plan = plan_of(named, inputs) if resume else ""
         texts = together.texts | index_text(sides[0], planned)
-        texts |= tables.texts if tables is not None else {}
+        if tables is not None:
+            _check_apart(texts, tables)
+            texts |= tables.texts
         if _carded(card, sides[0]):
             known = ((base, *models), (origin, *sides))
             texts |= card_files(chosen, parameters, known, together.notes)
@@ -121,6 +123,16 @@ def command(  # noqa: PLR0913, PLR0917  (one for each option)
         write_models(output, sides[0], planned, How(threads or 0, meter, plan, texts))
         planned.clear()
         meter.end(f"{output}: {len(sides[0])} tensors")
+
+
+def _check_apart(texts: Mapping[str, object], tables: Tables) -> None:
+    """Raise `UsageError` where two things would write one file."""
+    both = sorted(set(texts) & set(tables.texts))
+    if both:
+        raise UsageError(
+            f"--vocabulary union, and models that are tied differently or a chat template, change "
+            f"{both[0]}: use --tokenizer union"
+        )
 
 
 def _carded(wanted: bool | None, first: Checkpoint) -> bool:  # noqa: FBT001
