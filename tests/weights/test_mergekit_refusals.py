@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
+from lora import factors, save_adapter
 from recipes import (
     EMBED,
     HEAD,
@@ -368,3 +369,12 @@ def test_several_merges(
 @pytest.mark.usefixtures("models")
 def test_several_merges_need_a_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "--intermediate-dir" in refusal(tmp_path, SEVERAL, capsys)
+
+
+@pytest.mark.usefixtures("models")
+def test_an_adapter_of_another_model(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    save_adapter(tmp_path / "adapter", factors(7, {"model.layers.9.mlp.up_proj": (8, 4)}, 2))
+    said = refusal(tmp_path, TIES.replace("- model: b", "- model: b+adapter"), capsys)
+    assert said.startswith("tiebreak: recipe.yml:8: b: has no tensor")
+    said = refusal(tmp_path, TIES.replace("- model: b", "- model: b+adapter+a"), capsys)
+    assert "recipe.yml:8: b+adapter+a: expected MODEL, or MODEL+ADAPTER" in said

@@ -137,7 +137,8 @@ def _run(step: Step, text: bytes, options: Options) -> None:
     check_free(step.folder)
     if step.recipe.name:
         os.makedirs(os.path.dirname(step.folder), exist_ok=True)
-    with opened_models(step.recipe) as opened:
+    scratch = os.path.dirname(os.path.abspath(step.folder))
+    with opened_models(step.recipe, scratch, options.threads) as opened:
         _say(_checked(step.recipe, opened, options))
         _write(step, text, opened, options)
 
@@ -181,7 +182,7 @@ def _write(step: Step, text: bytes, opened: Opened, options: Options) -> None:
         texts |= _card(recipe, text, opened, aligned.notes, options.choices.seed)
     meter = Begun()
     named = [text.decode("utf-8", "surrogateescape"), recipe.name, *options]
-    plan = plan_of(named, opened.arguments) if options.resume else ""
+    plan = plan_of(named, (*opened.arguments, *opened.adapters)) if options.resume else ""
     write_folder(
         step.folder.rstrip(os.sep) or step.folder, files, texts, How(options.threads, meter, plan)
     )
