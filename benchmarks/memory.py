@@ -7,6 +7,10 @@ Each repository's merges are replayed from the oldest to the newest. A conflict 
 before its own merge is remembered, so that only earlier merges are known, and those of other
 repositories never. The bound is clustered by repository, as in ``precision.tsv``. Repositories that
 are not of the half asked for are left out.
+
+Within a merge the files teach each other: a file is asked about when those before it, by path, are
+known. Of one merge `MOST` conflicts are counted, since one that repeats an edit in a hundred files
+would rule the table.
 """
 
 from __future__ import annotations
@@ -14,6 +18,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections import defaultdict
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,14 +30,16 @@ from tiebreak.learn.equality import normalised
 from tiebreak.learn.history import Limits, name_of, opened
 from tiebreak.learn.intervals import clustered_lower
 from tiebreak.learn.remember import memories, resolved
+from tiebreak.memory import Memory
 from tiebreak.text.document import Document
-from tiebreak.text.recall import recalled
+from tiebreak.text.recall import THIS_MERGE, lessons, recalled
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
-    from tiebreak.memory import Memory
+    from tiebreak.learn.remember import Resolved
 
+MOST = 5  # conflicts of a merge that its own other files were asked about
 Shots = dict[str, dict[str, list[bool]]]  # by stratum and repository: was it right?
 
 
@@ -63,15 +70,46 @@ def replay(path: Path, limits: Limits, shots: Shots) -> int:
     hunks = 0
     with opened(path, limits) as (history, head):
         for merge in sorted(history.merges(head), key=lambda one: (history.time(one), str(one))):
-            for one in resolved(history, merge):
-                hunks += 1
-                hunk = Document(one.path, [one.region], None).hunks[0]
-                for found in recalled(hunk, lambda digest: known.get(digest, [])):
-                    right = normalised(found.text) == normalised(one.text)
-                    shots[found.stratum][name_of(path)].append(right)
+            conflicts = list(resolved(history, merge))
+            hunks += len(conflicts)
+            count(conflicts, known, shots, name_of(path))
             for digest, memory in memories(history, merge):
                 known[digest].append(memory)
     return hunks
+
+
+def count(
+    conflicts: Sequence[Resolved],
+    known: Mapping[str, list[Memory]],
+    shots: Shots,
+    repo: str,
+) -> None:
+    """Count the conflicts of one merge: what earlier merges know of them, and its own files."""
+    for one in conflicts:
+        ask(one, known, shots, repo)
+    within(conflicts, shots, repo)
+
+
+def within(ones: Sequence[Resolved], shots: Shots, repo: str) -> None:
+    """Count what each file of a merge would have been told by the files before it, by path."""
+    now: defaultdict[str, list[Memory]] = defaultdict(list)
+    left = MOST
+    for path, conflicts in groupby(sorted(ones, key=lambda one: one.path), lambda one: one.path):
+        together = list(conflicts)
+        for one in together:
+            left -= ask(one, now, shots, repo) if left > 0 else 0
+        for one in together:
+            for digest, text in lessons(*one.region[:3], one.text):
+                now[digest].append(Memory(text, THIS_MERGE, 0, "", path))
+
+
+def ask(one: Resolved, known: Mapping[str, list[Memory]], shots: Shots, repo: str) -> int:
+    """Count what is recalled for one conflict; gives whether anything is."""
+    hunk = Document(one.path, [one.region], None).hunks[0]
+    found = list(recalled(hunk, lambda digest: known.get(digest, [])))
+    for memory in found:
+        shots[memory.stratum][repo].append(normalised(memory.text) == normalised(one.text))
+    return bool(found)
 
 
 def rows(shots: Shots) -> Iterator[tuple[str, int, int, float]]:

@@ -94,6 +94,48 @@ def test_nothing_is_written_on_the_word_of_a_memory(installed: Repo) -> None:
     assert b"<<<<<<<" in installed.read("file.txt")
 
 
+def _two_files_in_conflict(repo: Repo, people: str) -> None:
+    """A merge with the same conflict in two files, of which the user has settled one."""
+    both = ("one.txt", "two.txt")
+    repo.diverge(*(dict.fromkeys(both, text) for text in (BASE, OURS, THEIRS)))
+    repo.try_git("merge", "-q", "other")
+    repo.write({"one.txt": people})
+    repo.git("add", "one.txt")
+
+
+def test_what_was_settled_in_one_file_is_written_in_another_for_review(installed: Repo) -> None:
+    people = BASE.replace("compute(10)", "estimate(11, fast) + tax")
+    _two_files_in_conflict(installed, people)
+    done = installed.tiebreak("solve")
+    assert installed.read("two.txt").decode() == people, done.stdout.decode()
+    assert installed.unmerged() == ["two.txt"]
+    assert b"in one.txt, in this merge" in installed.tiebreak("review").stdout
+
+
+def test_what_drops_an_edit_is_not_written_on_the_word_of_another_file(installed: Repo) -> None:
+    _two_files_in_conflict(installed, PEOPLE)
+    assert installed.tiebreak("solve").returncode == 1
+    assert b"<<<<<<<" in installed.read("two.txt")
+
+
+def test_nothing_is_learned_from_another_file_where_memory_is_off(installed: Repo) -> None:
+    _two_files_in_conflict(installed, BASE.replace("compute(10)", "estimate(11, fast) + tax"))
+    installed.git("config", "tiebreak.memory", "false")
+    installed.tiebreak("solve")
+    assert b"<<<<<<<" in installed.read("two.txt")
+
+
+def test_tiebreak_does_not_learn_from_itself(installed: Repo) -> None:
+    text = BASE.replace("compute(10)", "estimate(11, fast) + tax")
+    _two_files_in_conflict(installed, text)
+    installed.tiebreak("solve")
+    installed.git("add", "two.txt")
+    installed.git("checkout", "-q", "-m", "--", "one.txt")
+    assert installed.unmerged() == ["one.txt"]
+    installed.tiebreak("solve")
+    assert b"<<<<<<<" in installed.read("one.txt")
+
+
 def test_damaged_files_are_as_if_nothing_was_remembered(repo: Repo) -> None:
     _merged(repo)
     repo.tiebreak("learn", "remember")
@@ -139,7 +181,7 @@ def test_a_conflict_resolved_in_several_ways_says_so(tmp_path: Path) -> None:
         shelf.add((digest, Memory(kept, str(when), when, "Jo", "f")) for digest, kept in memories)
     hunk = Document("f", [Region(b"a\n", b"b\n", b"c\n", None)], None).hunks[0]
     (found,) = recalled(hunk, shelf.find)
-    assert found.stratum == "memory/same/divided"
+    assert found.stratum == "memory/divided/same"
     assert found.text == b"two\n"
 
 

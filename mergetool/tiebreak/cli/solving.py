@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from tiebreak.cli.judging import in_solve
 from tiebreak.cli.limits import limited
 from tiebreak.cli.outcome import APPLIED, LEFT, PARTLY, RESOLVED, Outcome
-from tiebreak.cli.remembering import remembered
+from tiebreak.cli.remembering import remembered, with_this_merge
 from tiebreak.cli.surveying import Sources, survey
 from tiebreak.errors import GitError, InputError
 from tiebreak.git import settings
@@ -134,6 +134,9 @@ def _read(conflicts: Sequence[Unmerged], repository: Repository) -> list[Sources
     committed, *contents = read_objects([f"HEAD:{NAME}", *names], top)
     texts = {name: text for name, text in zip(names, contents, strict=True) if text is not None}
     governed = Governed(conflicts, committed, repository)
+    governed.remembered = with_this_merge(
+        governed.remembered, governed.config, Journal(repository.common_dir), top
+    )
     found = attributes([conflict.path for conflict in conflicts], top)
     heads = merge_heads(repository.git_dir)
     lineages = Lineages(*heads, [conflict.path for conflict in conflicts], top) if heads else None

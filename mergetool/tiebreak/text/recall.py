@@ -7,7 +7,8 @@ of the middle is then put between the beginning and the end that the conflict ha
 
     memory/same     every time this conflict was resolved, it was resolved so
     memory/alike    the same of the edits alone
-    .../divided     it was resolved in several ways; this is the latest
+    memory/now/...  the same of other files of the merge that is under way
+    memory/divided  it was resolved in several ways; this is the latest
 
 A memory is no proof. The precision of its stratum was measured on merges in the order in which they
 were made, each knowing the earlier ones only (``benchmarks/memory.py``). The idea is git's rerere,
@@ -41,7 +42,9 @@ if TYPE_CHECKING:
 
 SAME: Final = "memory/same"
 ALIKE: Final = "memory/alike"
-DIVIDED: Final = "/divided"
+NOW: Final = "memory/now"
+THIS_MERGE: Final = ""  # stands for the id of a merge that is not committed yet
+DIVIDED: Final = "memory/divided"  # not below the others, whose precision it has not
 
 _TOKEN: Final = re.compile(rb"[\w$\x80-\xff]+|[^\w\s]")
 _BYTES: Final = 16  # of a digest
@@ -81,14 +84,14 @@ def recalled(hunk: Hunk, find: Find) -> Iterator[Recalled]:
     same = find(_digest(SAME, tuple(map(_tokens, (base, ours, theirs)))))
     if same:
         text = _respaced(same[-1].text, (ours, theirs, base))
-        yield Recalled(text, SAME + _divided(same), same[-1])
+        yield Recalled(text, _stratum(SAME, same), same[-1])
     middle = _middle(base, ours, theirs)
     alike = find(_digest(ALIKE, middle.sides)) if middle is not None else []
     if middle is not None and alike:
         placed = _placed(alike[-1].text, middle, (ours, theirs, base))
         if placed is not None:
             text = _respaced(placed, (ours, theirs, base))
-            yield Recalled(text, ALIKE + _divided(alike), alike[-1])
+            yield Recalled(text, _stratum(ALIKE, alike), alike[-1])
 
 
 def with_memory(toolbox: Toolbox[Hunk, bytes], find: Find) -> Toolbox[Hunk, bytes]:
@@ -156,14 +159,19 @@ def _index(text: bytes, candidates: Sequence[Candidate[bytes]]) -> int | None:
 
 def _why(one: Recalled) -> str:
     """``resolved so in 1f2e3d4c5b6a (Jo, 2024-03-01, src/main.c)``."""
-    same = "" if one.stratum.startswith(SAME) else "the same edits were "
+    same = "" if "/same" in one.stratum else "the same edits were "
     _, merge, when, who, path = one.memory
+    if merge == THIS_MERGE:
+        return f"{same}resolved so in {path}, in this merge"
     day = time.strftime("%Y-%m-%d", time.gmtime(when))
     return f"{same}resolved so in {merge[:12]} ({who}, {day}, {path})"
 
 
-def _divided(memories: Sequence[Memory]) -> str:
-    return DIVIDED if len({_tokens(memory.text) for memory in memories}) > 1 else ""
+def _stratum(kind: str, memories: Sequence[Memory]) -> str:
+    now = memories[-1].merge == THIS_MERGE
+    several = len({_tokens(memory.text) for memory in memories}) > 1
+    found = kind.replace("memory", NOW) if now else kind
+    return found.replace("memory", DIVIDED, 1) if several else found
 
 
 def _tokens(text: bytes) -> tuple[bytes, ...]:
