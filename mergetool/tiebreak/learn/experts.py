@@ -1,10 +1,11 @@
-"""Experts for languages, merged by tiebreak itself, against one network that learned everything.
+r"""Experts for languages, merged by tiebreak itself, against one network that learned everything.
 
-    python -m tiebreak.learn.experts DATA.npz BASE/model.pt -o FOLDER --fold 0 --passes 2
+    python -m tiebreak.learn.experts DATA.npz BASE/model.pt -o FOLDER --fold 0 \
+        --recipe models/experts.toml
 
 Each expert goes on from the base with the hunks of its languages alone; the joint network goes on
-with all of them, for as many passes. The experts are checkpoints of one base, and every way of
-`WAYS` merges them. What each is worth is measured on the hunks of the fold that none of them saw.
+with all of them, for as many passes. The experts are checkpoints of one base, and every way of the
+recipe merges them. What each is worth is measured on the hunks of the fold that none of them saw.
 """
 
 from __future__ import annotations
@@ -13,8 +14,9 @@ import argparse
 import json
 import shutil
 import sys
+import tomllib
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 import torch
@@ -34,26 +36,6 @@ if TYPE_CHECKING:
 
     from tiebreak.weights.checkpoint import Checkpoint
 
-EXPERTS: Final = {
-    "python": ("python",),
-    "braces": ("java", "csharp", "c", "cpp", "go", "rust"),
-    "web": ("javascript", "typescript", "tsx", "json", "yaml", "toml"),
-    "other": ("(other)",),
-}
-SCALES: Final = (0.3, 0.5, 0.7, 1.0)
-WAYS: Final[tuple[tuple[str, Mapping[str, object]], ...]] = (
-    ("linear", {}),
-    ("fisher", {}),
-    *(("task_arithmetic", {"lambda": scale}) for scale in SCALES),
-    *(("ties", {"lambda": scale, "density": 0.2}) for scale in SCALES),
-    *(("ties", {"lambda": scale, "density": 0.6}) for scale in SCALES),
-    *(("dare", {"lambda": scale, "density": 0.5}) for scale in (0.3, 0.5)),
-    *(("magmax", {"lambda": scale}) for scale in (0.3, 0.5)),
-    ("model_stock", {}),
-    *(("tsv_m", {"lambda": scale}) for scale in SCALES),
-    *(("iso_c", {"lambda": scale}) for scale in SCALES),
-    *(("wudi", {"lambda": scale}) for scale in (0.5, 1.0)),
-)
 DRAWN: Final = 400  # hunks that a Fisher is estimated from
 JOINT: Final = "joint"
 BASE: Final = "base"
@@ -65,6 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("data", type=Path)
     parser.add_argument("base", type=Path)
     parser.add_argument("-o", "--output", type=Path, required=True)
+    parser.add_argument("--recipe", type=Path, required=True, help="experts and ways, in TOML")
     parser.add_argument("--fold", type=int, default=-1)
     parser.add_argument("--passes", type=int, default=2)
     parser.add_argument("--rate", type=float, default=2e-4)
@@ -73,18 +56,33 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     work: Path = options.output
     work.mkdir(parents=True, exist_ok=True)
-    for name, languages in {**EXPERTS, JOINT: ()}.items():
+    recipe = read_recipe(options.recipe)
+    for name, languages in {**recipe.experts, JOINT: ()}.items():
         learn(options, work / name, languages)
     training = judge_of(options, work / JOINT)
     shutil.copyfile(options.base, work / "base.pt")
-    for name in (*EXPERTS, JOINT, BASE):
+    for name in (*recipe.experts, JOINT, BASE):
         path = work / f"{name}.pt" if name == BASE else work / name / "model.pt"
         save(fit.state_of(path), work / f"{name}.safetensors")
-        if name in EXPERTS:
+        if name in recipe.experts:
             training.ranker.load_state_dict(fit.state_of(path))
-            save(fisher(training, EXPERTS[name]), work / beside(f"{name}.safetensors"))
-    report(training, work, options.also)
+            save(fisher(training, recipe.experts[name]), work / beside(f"{name}.safetensors"))
+    report(training, work, recipe, options.also)
     return 0
+
+
+class Recipe(NamedTuple):
+    """The languages of each expert, and the methods, with their parameters, that merge them."""
+
+    experts: Mapping[str, Sequence[str]]
+    ways: Sequence[tuple[str, Mapping[str, object]]]
+
+
+def read_recipe(path: Path) -> Recipe:
+    """Read `models/experts.toml` or one like it."""
+    found = tomllib.loads(path.read_text(encoding="utf-8"))
+    ways = [(way.pop("method"), way) for way in found["ways"]]
+    return Recipe(found["experts"], ways)
 
 
 def learn(options: argparse.Namespace, run: Path, languages: Sequence[str]) -> None:
@@ -164,10 +162,11 @@ def _tensor(found: Checkpoint, name: str) -> Tensor:
     return torch.from_numpy(flat).reshape(found.info(name).shape)
 
 
-def merge(work: Path, method: str, parameters: Mapping[str, object], target: Path) -> None:
-    """Merge the experts; the base is what they went on from."""
-    chosen = method_named(method)
-    paths = [work / f"{name}.safetensors" for name in EXPERTS]
+def merge(
+    paths: Sequence[Path], method: str, parameters: Mapping[str, object], target: Path
+) -> None:
+    """Merge the experts; the base, beside them, is what they went on from."""
+    chosen, work = method_named(method), target.parent
     base = open_checkpoint(str(work / f"{BASE}.safetensors"))
     sides = [open_checkpoint(str(path)) for path in paths]
     needed = chosen.needs_importance
@@ -178,20 +177,17 @@ def merge(work: Path, method: str, parameters: Mapping[str, object], target: Pat
         one.close()
 
 
-def report(training: fit.Training, work: Path, also: Sequence[Path]) -> None:
+def report(training: fit.Training, work: Path, recipe: Recipe, also: Sequence[Path]) -> None:
     """Measure the base, the experts, the joint network and every merge; one line of JSON each."""
     like = fit.state_of(work / JOINT / "model.pt")
     places: list[tuple[str, Path]] = [
-        (name, work / f"{name}.safetensors") for name in (BASE, JOINT, *EXPERTS)
+        (name, work / f"{name}.safetensors") for name in (BASE, JOINT, *recipe.experts)
     ]
-    for number, (method, parameters) in enumerate(WAYS):
+    experts = [work / f"{name}.safetensors" for name in recipe.experts]
+    for number, (method, parameters) in enumerate(recipe.ways):
         target = work / f"merged-{number}.safetensors"
         target.unlink(missing_ok=True)
-        try:
-            merge(work, method, parameters, target)
-        except Exception as error:  # noqa: BLE001  (one way that fails must not end the others)
-            sys.stdout.write(f"{method} {parameters}: {error}\n")
-            continue
+        merge(experts, method, parameters, target)
         places.append((" ".join([method, *(f"{k}={v}" for k, v in parameters.items())]), target))
     more, found = [Data(path, training.data.device) for path in also], []
     for name, path in places:
