@@ -30,6 +30,7 @@ import copy
 import io
 import json
 import statistics
+import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import redirect_stderr
@@ -127,11 +128,12 @@ def main() -> None:
     given = parser.parse_args()
     setting = QUICK if given.quick else Setting()
     methods = given.only or [name for name in METHODS if name not in APART]
+    outcomes = []
     with progress() as bar:
         shown = bar.add_task("merges", total=given.seeds * len(methods))
-        outcomes = [
-            run(seed, setting, methods, lambda: bar.advance(shown)) for seed in range(given.seeds)
-        ]
+        for seed in range(given.seeds):
+            outcomes += [run(seed, setting, methods, lambda: bar.advance(shown))]
+            print(f"seed {seed}: done", file=sys.stderr)
     for line in table(outcomes):
         print(line)
     if given.json:

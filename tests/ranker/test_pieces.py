@@ -7,7 +7,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tiebreak.ranker.model import folder
@@ -34,6 +34,7 @@ def _both() -> tuple[Callable[[bytes], list[int]], Tokenizer]:
     return load(path), tokenizers.Tokenizer.from_file(path)
 
 
+@settings(deadline=None)  # the first word waits for the library
 @given(WORDS)
 def test_a_word_has_the_pieces_that_tokenizers_gives(word: bytes) -> None:
     ours, theirs = _both()

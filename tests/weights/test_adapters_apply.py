@@ -187,6 +187,8 @@ STEM = f"{PREFIX}{Q}"
         (setting(new_idea={"x": 1}), "new_idea is set: what this makes of the factors is not kn"),
         (setting(lora_alpha=None), "lora_alpha is None for layers.0.q_proj, not a number"),
         (setting(alpha_pattern={"(a*)*b": 2}), "alpha_pattern has a regular expression"),
+        (setting(modules_to_save="score"), "modules_to_save is 'score', which PEFT does not write"),
+        (setting(bias=["all"]), "bias is ['all'], which PEFT does not write"),
         (lambda path: (path / CONFIG).unlink(), "without it the factors have no scale"),
         (lambda path: (path / CONFIG).write_text("["), "adapter_config.json: not proper JSON"),
         (lambda path: (path / CONFIG).write_text("[]"), "expected an object of settings"),

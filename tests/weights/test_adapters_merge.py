@@ -145,6 +145,24 @@ def test_other_methods_see_the_changes_entry_by_entry(
     close(changes(out), expected)
 
 
+def test_knots_is_ties_of_the_parts_of_one_decomposition(tmp_path: Path) -> None:
+    """Against whole matrices; the signs of singular vectors do not matter."""
+    one, two = factors(10, SIZES, 2), factors(20, SIZES, 1)
+    paths = [save_adapter(tmp_path / "a", one), save_adapter(tmp_path / "b", two)]
+    expected = {}
+    for name in SIZES:
+        both = np.hstack([change(*one[name]), change(*two[name])])
+        u, s, v = np.linalg.svd(both, full_matrices=False)
+        parts = np.split(v[:3], 2, axis=1)
+        expected[name] = (u[:, :3] * s[:3]) @ by_hand("ties", *parts)
+    close(changes(merge(*paths, options="--method knots --density 1 --rank 8")), expected)
+    twice = [paths[0], paths[0]]
+    same = {name: change(*pair) for name, pair in one.items()}
+    close(changes(merge(*twice, options="--method knots --density 1")), same)
+    based = merge(*twice, options=f"--method knots --density 1 --rank 8 --base {paths[1]}")
+    close(changes(based), same)
+
+
 def test_a_density_of_1_drops_nothing_by_chance(pair: tuple[Path, Path]) -> None:
     out = merge(*pair, options="--method dare --density 1 --rank 8")
     close(changes(out), combined(pair, 1, 1))
@@ -159,6 +177,23 @@ def test_what_the_adapters_were_trained_on_from_counts_once(tmp_path: Path) -> N
     for method in ("cat", "svd --rank 8", "task_arithmetic --rank 8", "dare --density 1 --rank 8"):
         out = merge(*paths, options=f"--base {base} --method {method}")
         close(changes(out), expected)
+
+
+def test_a_module_that_only_the_base_adapter_has(tmp_path: Path) -> None:
+    """Both undid it, each as a change of its own; an average is of the adapters as they are."""
+    base = save_adapter(tmp_path / "x", factors(1, SIZES, 2))
+    paths = [save_adapter(tmp_path / n, factors(9, {Q: (8, 6)}, 2)) for n in "ab"]
+    whole = change(*factors(1, SIZES, 2)[V])
+    for method, left in (("cat", -whole), ("svd", -whole), ("linear", 0 * whole)):
+        out = merge(*paths, options=f"--base {base} --method {method}")
+        np.testing.assert_allclose(changes(out)[V], left, atol=1e-5)
+
+
+def test_other_files_of_the_folder_do_not_matter(pair: tuple[Path, Path]) -> None:
+    (pair[0] / "optimizer.safetensors").write_bytes(checkpoint({"x": full(1, 2)}))
+    (pair[0] / "tokenizer.json").write_text("{}")
+    out = merge(*pair, options="--method cat")
+    assert {p.name for p in out.iterdir()} == {CONFIG, WEIGHTS, "tokenizer.json"}
 
 
 @pytest.mark.parametrize(

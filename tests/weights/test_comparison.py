@@ -41,7 +41,7 @@ def compared(folder: Path, a: Tensors, b: Tensors, base: Tensors | None = None) 
             (folder / name).write_bytes(checkpoint(tensors))
             paths.append(str(folder / name))
     found = [open_checkpoint(path) for path in paths]
-    rows = compare(*found)
+    rows = compare(found[:2], found[2] if base is not None else None)
     for opened in found:
         opened.close()
     return {row.name: row for row in rows}

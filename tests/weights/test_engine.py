@@ -237,10 +237,12 @@ def test_a_folder_keeps_its_shards_and_the_files_beside_them(tmp_path: Path) -> 
     names = [str(tmp_path / name) for name in ("base", "ours", "theirs")]
     assert tiebreak_merge(names, out, "--method", "linear") == 0
     assert sorted(path.name for path in out.iterdir()) == [
+        "README.md",
         "config.json",
         "model-1.safetensors",
         "model-2.safetensors",
         "model.safetensors.index.json",
+        "tiebreak_merge.json",
     ]
     assert (out / "config.json").read_text() == "ours"
     with open_checkpoint(str(out)) as merged:

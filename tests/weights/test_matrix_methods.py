@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from matrices import Array
 
 SPECTRAL = ("iso_c", "iso_cts", "tsv_m")
+MATRICES = (*SPECTRAL, "wudi")
 SHAPES = [(24, 9), (9, 24), (16, 16)]
 
 
@@ -109,11 +110,12 @@ def test_tsv_m_of_tasks_in_orthogonal_subspaces_is_their_sum() -> None:
     assert error(change("tsv_m", tasks), np.sum(tasks, 0)) < 1e-9
 
 
+@pytest.mark.parametrize("method", ["tsv_m", "wudi"])
 @pytest.mark.parametrize("dtype", ["BF16", "F16", "F32"])
-def test_tsv_m_of_one_model_is_that_model(dtype: str) -> None:
+def test_one_model_alone_is_that_model(method: str, dtype: str) -> None:
     base, model = normal(1, 12, 10), normal(2, 12, 10)
     stored = [merged("linear", base, [one], dtype=dtype) for one in (base, model)]
-    assert (merged("tsv_m", *stored[:1], stored[1:], dtype=dtype) == stored[1]).all()
+    assert (merged(method, stored[0], stored[1:], dtype=dtype) == stored[1]).all()
 
 
 def test_tsv_m_of_equal_models_keeps_their_strongest_directions() -> None:
@@ -123,10 +125,70 @@ def test_tsv_m_of_equal_models_keeps_their_strongest_directions() -> None:
     assert error(change("tsv_m", [task, task]), expected) < 1e-9
 
 
+def loss(change: Array, tasks: Sequence[Array]) -> float:
+    """WUDI's, as the paper has it."""
+    return sum(
+        float(np.linalg.norm((change - task) @ task.T) ** 2 / np.linalg.norm(task) ** 2)
+        for task in tasks
+    )
+
+
+def published_steps(tasks: Sequence[Array], steps: int) -> Array:
+    """Adam from the sum, as the authors' code takes it."""
+    rate, first, second = 1e-5, 0.9, 0.999
+    found = np.sum(tasks, 0)
+    mean, square = np.zeros_like(found), np.zeros_like(found)
+    for step in range(1, steps + 1):
+        slope = sum(2 * (found - t) @ (t.T @ t) / np.linalg.norm(t) ** 2 for t in tasks)
+        mean = first * mean + (1 - first) * slope
+        square = second * square + (1 - second) * slope**2
+        size = np.sqrt(square / (1 - second**step)) + 1e-8
+        found = found - rate * mean / (1 - first**step) / size
+    return found
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_wudi_has_the_least_loss_there_is(shape: tuple[int, int]) -> None:
+    tasks = [1e-3 * normal(seed, *shape) for seed in range(3)]
+    found = change("wudi", tasks)
+    sizes = [np.linalg.norm(task) for task in tasks]
+    inputs = np.vstack([task / size for task, size in zip(tasks, sizes, strict=True)])
+    wanted = np.hstack([t @ t.T / size for t, size in zip(tasks, sizes, strict=True)])
+    least = np.linalg.lstsq(inputs, wanted.T, rcond=None)[0].T
+    assert loss(found, tasks) <= loss(least, tasks) * (1 + 1e-9) + 1e-15 * loss(0 * least, tasks)
+
+
+@pytest.mark.parametrize("steps", [300, 400, 3000])
+def test_wudi_is_no_worse_than_the_published_steps(steps: int) -> None:
+    """On task vectors of the size of real ones, the shared strong directions and all."""
+    common = low_rank(9, 24, 16, 2)
+    tasks = [1e-3 * (normal(seed, 24, 16) + common) for seed in range(4)]
+    stepped, start = published_steps(tasks, steps), np.sum(tasks, 0)
+    assert loss(stepped, tasks) < loss(start, tasks)  # they do lead somewhere
+    assert loss(change("wudi", tasks), tasks) < loss(stepped, tasks)
+
+
+def test_wudi_of_tasks_with_inputs_of_their_own_is_their_sum() -> None:
+    right = orthonormal(2, 8, 8)
+    tasks = [normal(seed, 20, 4) @ right[:, 4 * seed : 4 * seed + 4].T for seed in range(2)]
+    assert error(change("wudi", tasks), np.sum(tasks, 0)) < 1e-6
+
+
+def test_wudi_of_equal_models_is_that_model() -> None:
+    for shape in SHAPES:
+        task = normal(1, *shape)
+        assert error(change("wudi", [task, task, task]), task) < 1e-5
+
+
+def test_a_large_ridge_stays_at_the_sum() -> None:
+    tasks = [normal(seed, 20, 14) for seed in range(3)]
+    assert error(change("wudi", tasks, ridge=1e12), np.sum(tasks, 0)) < 1e-9
+
+
 # What must hold for every method ----------------------------------------
 
 
-@pytest.mark.parametrize("method", SPECTRAL)
+@pytest.mark.parametrize("method", MATRICES)
 def test_the_order_of_the_models_does_not_matter(method: str) -> None:
     tasks = [normal(seed, 20, 14) for seed in range(3)]
     found = change(method, tasks)
@@ -143,7 +205,7 @@ def test_nothing_appears_where_no_model_changed_anything(method: str) -> None:
     assert error(reached @ reached.T @ found, found) < 1e-9
 
 
-@pytest.mark.parametrize("method", SPECTRAL)
+@pytest.mark.parametrize("method", MATRICES)
 def test_models_equal_to_the_base_take_no_part(method: str) -> None:
     base, models = normal(9, 10, 8), [normal(seed, 10, 8) for seed in range(2)]
     base[0, 0] = -0.0
@@ -153,13 +215,13 @@ def test_models_equal_to_the_base_take_no_part(method: str) -> None:
     assert nothing.tobytes() == base.tobytes()
 
 
-@pytest.mark.parametrize("method", SPECTRAL)
+@pytest.mark.parametrize("method", MATRICES)
 def test_scaled_to_nothing_the_result_is_the_base(method: str) -> None:
     base, models = normal(9, 10, 8), [normal(seed, 10, 8) for seed in range(2)]
     assert merged(method, base, models, {"lambda": 0.0}).tobytes() == base.tobytes()
 
 
-@pytest.mark.parametrize("method", SPECTRAL)
+@pytest.mark.parametrize("method", MATRICES)
 def test_weights_and_lambda_scale_the_changes(method: str) -> None:
     tasks = [normal(seed, 10, 8) for seed in range(2)]
     base, models = normal(9, 10, 8), [2 * tasks[0], -tasks[1]]
@@ -167,7 +229,7 @@ def test_weights_and_lambda_scale_the_changes(method: str) -> None:
     assert error(found - base, 3 * change(method, models)) < 1e-9
 
 
-@pytest.mark.parametrize("method", SPECTRAL)
+@pytest.mark.parametrize("method", MATRICES)
 @pytest.mark.parametrize(
     ("name", "shape"),
     [
@@ -185,7 +247,7 @@ def test_other_tensors_take_the_mean_of_the_changes(
     assert error(change(method, tasks, name=name), np.mean(tasks, 0)) < 1e-12
 
 
-@pytest.mark.parametrize("method", SPECTRAL)
+@pytest.mark.parametrize("method", MATRICES)
 def test_stacked_experts_are_merged_one_by_one(method: str) -> None:
     tasks = [normal(seed, 3, 10, 8) for seed in range(2)]
     found = change(method, tasks, name="model.layers.0.mlp.experts.gate_up_proj")
@@ -193,7 +255,7 @@ def test_stacked_experts_are_merged_one_by_one(method: str) -> None:
         assert (found[expert] == change(method, [task[expert] for task in tasks])).all()
 
 
-@pytest.mark.parametrize("method", SPECTRAL)
+@pytest.mark.parametrize("method", MATRICES)
 def test_kernels_of_convolutions_are_flattened(method: str) -> None:
     tasks = [normal(seed, 6, 4, 3, 3) for seed in range(2)]
     found = change(method, tasks, name="layer1.0.conv1.weight")
@@ -209,7 +271,7 @@ def test_what_is_a_matrix() -> None:
     assert form("patch_embed.proj.weight", (8, 3, 2, 2)) == (1, 8, 12)
 
 
-@pytest.mark.parametrize("method", SPECTRAL)
+@pytest.mark.parametrize("method", MATRICES)
 def test_numbers_that_are_none_are_refused(method: str) -> None:
     tasks = [normal(seed, 10, 8) for seed in range(2)]
     tasks[1][3, 3] = np.nan
@@ -268,7 +330,7 @@ def merge(models: list[str], method: str, out: Path, *options: str) -> bytes:
     return out.read_bytes()
 
 
-@pytest.mark.parametrize("method", SPECTRAL)
+@pytest.mark.parametrize("method", MATRICES)
 def test_any_number_of_threads_gives_the_same_bytes(
     models: list[str], method: str, tmp_path: Path
 ) -> None:
@@ -282,7 +344,7 @@ def test_any_number_of_threads_gives_the_same_bytes(
     assert error(read[name], merged(method, base, sides)) < 1e-6
 
 
-@pytest.mark.parametrize("method", SPECTRAL)
+@pytest.mark.parametrize("method", MATRICES)
 @pytest.mark.parametrize("threads", [1, 3])
 def test_a_thread_holds_one_matrix_with_its_copies(
     models: list[str], method: str, threads: int, tmp_path: Path

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
+from lora import change, factors, save_adapter
 from recipes import (
     ATTENTION,
     EMBED,
@@ -24,6 +25,7 @@ from recipes import (
     save,
     written,
 )
+from tiebreak.weights.mergekit.methods import IGNORED, THEIRS
 from tiny import checkpoint, full, tensors
 
 if TYPE_CHECKING:
@@ -71,7 +73,12 @@ def test_the_recipe_and_the_configuration_are_beside_the_model(
     out = tmp_path / "out"
     assert (out / "mergekit_config.yml").read_bytes() == (tmp_path / "recipe.yml").read_bytes()
     assert config(out) == config(tmp_path / "a")
-    assert sorted(os.listdir(out)) == ["config.json", "mergekit_config.yml", "model.safetensors"]
+    card = {"README.md", "tiebreak_merge.json"}
+    assert set(os.listdir(out)) == card | {
+        "config.json",
+        "mergekit_config.yml",
+        "model.safetensors",
+    }
 
 
 def test_the_narrowest_place_gives_a_parameter(
@@ -322,6 +329,7 @@ def test_modules_are_parts_of_names(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     names = [
         "shared.weight", "lm_head.weight", "encoder.block.0.layer.0.w", "encoder.block.1.layer.0.w",
         "encoder.final_layer_norm.weight", "decoder.block.0.layer.0.w",
+        "decoder.block.1.layer.0.w",
     ]  # fmt: skip
     held = {
         model: {name: full(10 * seed + place, 2) for place, name in enumerate(names)}
@@ -330,7 +338,7 @@ def test_modules_are_parts_of_names(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     for model, found in held.items():
         (tmp_path / model).mkdir()
         (tmp_path / model / "model.safetensors").write_bytes(checkpoint(found))
-        counts = {"num_layers": 2, "num_decoder_layers": 1}
+        counts = {"num_decoder_layers": 2, "num_layers": 2, "num_heads": 2}
         (tmp_path / model / "config.json").write_text(json.dumps(counts))
     recipe = """
         merge_method: passthrough
@@ -351,9 +359,10 @@ def test_modules_are_parts_of_names(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         "encoder.block.2.layer.0.w": a["encoder.block.1.layer.0.w"][0],
         "encoder.final_layer_norm.weight": a["encoder.final_layer_norm.weight"][0],
         "decoder.block.0.layer.0.w": b["decoder.block.0.layer.0.w"][0],
+        "decoder.block.1.layer.0.w": b["decoder.block.1.layer.0.w"][0],
     }
     assert config(tmp_path / "out") == {
-        "num_layers": 3, "num_decoder_layers": 1, "torch_dtype": "float32",
+        "num_decoder_layers": 2, "num_layers": 3, "num_heads": 2, "torch_dtype": "float32",
     }  # fmt: skip
 
 
@@ -382,6 +391,30 @@ def test_mixed_types_take_the_wider(tmp_path: Path, models: dict[str, dict[str, 
     (tmp_path / "b" / "model.safetensors").write_bytes(checkpoint(halves))
     found = merged(tmp_path, LINEAR)
     assert {value.dtype.name for value in found.values()} == {"float32"}
+
+
+@pytest.mark.parametrize("method", sorted(THEIRS))
+def test_models_that_are_equal_only_change_their_type(
+    method: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    held = language_model(0)
+    for name in ("base", "a", "b"):
+        save(tmp_path / name, held)
+    theirs = THEIRS[method]
+    count = 1 if theirs.first else theirs.sides[0]
+    given = {"weight": 1, "t": 0.5, "density": 1}
+    recipe = {
+        "merge_method": method,
+        "base_model": "base" if theirs.base != IGNORED else None,
+        "models": [{"model": name} for name in "ab"[:count]],
+        "parameters": {k: v for k, v in given.items() if k in (*theirs.own, *theirs.shared)},
+        "dtype": "float16",
+    }
+    found = merged(tmp_path, json.dumps(recipe))
+    for name, value in found.items():
+        assert value.tobytes() == held[name].astype("f2").tobytes()
+    assert config(tmp_path / "out")["torch_dtype"] == "float16"
 
 
 def test_the_same_bytes_for_any_number_of_threads(
@@ -523,3 +556,22 @@ def test_merges_of_merges(tmp_path: Path, models: dict[str, dict[str, Array]]) -
     assert (tmp_path / "between" / "first" / "model.safetensors").stat().st_ino == before
     again = written(tmp_path / "again")
     assert {k: v.tobytes() for k, v in again.items()} == {k: v.tobytes() for k, v in found.items()}
+
+
+def test_a_model_with_an_adapter_in_it(tmp_path: Path, models: dict[str, dict[str, Array]]) -> None:
+    module = layer(2, MLP).removesuffix(".weight")
+    pairs = factors(7, {module: (8, 4)}, 2)
+    save_adapter(tmp_path / "adapter", pairs)
+    recipe = LINEAR.replace("model: a", "model: base+adapter")
+    found, b, base = merged(tmp_path, recipe), models["b"], models["base"]
+    changed = (base[MLP_2].astype("f8") + change(*pairs[module])).astype("f4")
+    assert near(found[MLP_2], (changed.astype("f8") + 3 * b[MLP_2].astype("f8")) / 4)
+    assert near(found[EMBED], (base[EMBED].astype("f8") + 3 * b[EMBED].astype("f8")) / 4)
+    alone = """
+        merge_method: passthrough
+        models: [{model: {model: {path: base}, lora: {path: adapter}}}]
+    """
+    copied = merged(tmp_path, alone, out="alone")
+    assert copied[MLP_2].tobytes() == changed.tobytes()
+    assert {k for k, v in copied.items() if v.tobytes() != base[k].tobytes()} == {MLP_2}
+    assert not [path for path in tmp_path.iterdir() if path.name.startswith("tiebreak-")]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
+from lora import factors, save_adapter
 from recipes import (
     EMBED,
     HEAD,
@@ -265,7 +266,9 @@ def test_a_model_without_an_output_matrix_that_is_not_tied(
     monkeypatch.chdir(tmp_path)
     for name in ("base", "a", "b"):
         save(tmp_path / name, language_model(0, head=name != "b"), tie_word_embeddings=False)
-    assert f"b lacks {HEAD!r}" in refusal(tmp_path, TIES, capsys)
+    assert f"tie_word_embeddings is false, but there is no {HEAD}" in refusal(
+        tmp_path, TIES, capsys
+    )
 
 
 def test_numbers_that_are_copied_differ(
@@ -315,6 +318,12 @@ def test_a_shard_size_is_in_bytes(
             "models:\n  - {model: base, parameters: {weight: 1}}",
             "recipe.yml:4: weight of the base model plays no part in ties",
         ),
+        (
+            TIES,
+            "density: 0.5",
+            "density: [{filter: slef_attn, value: 0.1}, {value: 0.5}]",
+            "recipe.yml:7: filter 'slef_attn' is in no tensor's name",
+        ),
     ],
 )
 def test_what_has_no_effect_is_said(  # noqa: PLR0913, PLR0917
@@ -360,3 +369,12 @@ def test_several_merges(
 @pytest.mark.usefixtures("models")
 def test_several_merges_need_a_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "--intermediate-dir" in refusal(tmp_path, SEVERAL, capsys)
+
+
+@pytest.mark.usefixtures("models")
+def test_an_adapter_of_another_model(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    save_adapter(tmp_path / "adapter", factors(7, {"model.layers.9.mlp.up_proj": (8, 4)}, 2))
+    said = refusal(tmp_path, TIES.replace("- model: b", "- model: b+adapter"), capsys)
+    assert said.startswith("tiebreak: recipe.yml:8: b: has no tensor")
+    said = refusal(tmp_path, TIES.replace("- model: b", "- model: b+adapter+a"), capsys)
+    assert "recipe.yml:8: b+adapter+a: expected MODEL, or MODEL+ADAPTER" in said

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from test_engine import models as models  # noqa: PLC0414  (a fixture)
 from test_engine import tiebreak_merge
 
@@ -16,6 +19,7 @@ from tiebreak.weights import engine
 from tiebreak.weights.dtypes import decode, encode
 from tiebreak.weights.kernels import Side, portable
 from tiebreak.weights.methods import METHODS, Terms, check, merge_tensor, method_named
+from tiebreak.weights.methods.method import in_turn
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -491,6 +495,34 @@ def test_the_kernels_do_not_show(name: str, dtype: str, monkeypatch: pytest.Monk
     usual = raw(name, base, [one, two], dtype, **GIVEN[name])
     monkeypatch.setattr(chosen, "_ON", [portable])
     assert raw(name, base, [one, two], dtype, **GIVEN[name]) == usual
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.sampled_from(sorted(GIVEN)),
+    st.tuples(st.integers(1, 12), st.integers(1, 40)),
+    st.sampled_from([{}, {"along": "row"}, {"along": "column"}, {"rescale": "l1"}]),
+    st.lists(st.integers(0, 480), max_size=4),
+    st.integers(0, 9),
+)
+def test_any_stretch_has_the_bytes_that_it_has_in_the_whole(
+    name: str, shape: tuple[int, int], more: dict[str, str], cuts: list[int], seed: int
+) -> None:
+    method = METHODS[name]
+    known = {key: value for key, value in more.items() if key in method.parameters}
+    if name == "model_stock" and known.get("along") == "column":
+        known = {}
+    base = normal(seed, *shape)
+    sides = tuple(side(base + normal(seed + other, *shape), "BF16") for other in (1, 2))
+    terms = Terms("w", shape, "BF16", side(base, "F32"), sides)
+    content = method.prepare(terms, check(method, GIVEN[name] | known, 2), in_turn)
+    assert not isinstance(content, memoryview)
+    whole, pieces = bytearray(2 * terms.elements), bytearray(2 * terms.elements)
+    content(0, terms.elements, memoryview(whole))
+    places = sorted({0, terms.elements, *(cut for cut in cuts if cut < terms.elements)})
+    for start, stop in pairwise(places):
+        content(start, stop, memoryview(pieces)[2 * start : 2 * stop])
+    assert pieces == whole
 
 
 OPTIONS = {

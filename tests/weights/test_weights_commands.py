@@ -136,12 +136,22 @@ def test_the_page_stands_alone(models: Repo) -> None:
     page = Page(text)
     assert page.open == []
     tags = [tag for tag, _ in page.elements]
-    assert tags.count("svg") == 4
-    assert tags.count("rect") == 3 * 4  # the layers that can be compared
+    plots = [attributes["aria-label"] for tag, attributes in page.elements if tag == "svg"]
+    assert plots == [
+        "Distance between the models, relative to the norm of the first",
+        "Cosine",
+        "Share of entries with the same sign",
+        "Share of entries whose bits differ",
+        "Relative distance, A-B",
+        "Cosine, A-B",
+        "Share of entries with the same sign, A-B",
+    ]
+    assert tags.count("circle") == 3 * 4  # the layers that can be compared
     assert not {"script", "img", "link", "iframe"} & set(tags)
     assert not any({"src", "href"} & set(attributes) for _, attributes in page.elements)
     assert "url(" not in text
-    assert "m.layers.1: 2<" in text.replace("\n", "")  # the distance, relative to the norm of A
+    assert "<title>A-B, m.layers.1: 2</title>" in text  # the distance, relative to the norm of A
+    assert "<title>w, layer 1: 2</title>" in text  # the same in the heat map
 
 
 def test_verify(models: Repo) -> None:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from tiebreak.policy import Policy
     from tiebreak.text.file import Settings, TextMerge
     from tiebreak.text.language import Language
+    from tiebreak.text.recall import Find
 
 RESOLVED: Final = 120  # merged, nothing is left to do: driver/tiebreak-driver
 UNRESOLVED: Final = 121  # the file stays unmerged; %A is right as it is
@@ -180,7 +181,15 @@ def _settings(request: Request, context: Context) -> Settings:
         trust_languages=True,  # else there are none: nobody would see what they suggest
         judge=judge,
         lineage=(lambda: _lineage(request)) if judge is not None else None,
+        remembered=None if text_only else _remembered(context),
     )
+
+
+def _remembered(context: Context) -> Find | None:
+    """What was resolved before in this repository."""
+    from tiebreak.cli.remembering import remembered
+
+    return remembered(context.config, common_dir(context.git_dir)) if context.git_dir else None
 
 
 def _lineage(request: Request) -> Lineage | None:

@@ -167,6 +167,7 @@ def _settings(options: Options) -> Settings:
 def _with_repository(how: Settings, path: str) -> Settings:
     """The user's policy and judge, limited by the recipe of the repository, and its languages."""
     from tiebreak.cli.judging import in_solve
+    from tiebreak.cli.remembering import remembered
     from tiebreak.git import settings
     from tiebreak.git.repository import config_section, find_repository
     from tiebreak.recipe import load_recipe
@@ -179,9 +180,11 @@ def _with_repository(how: Settings, path: str) -> Settings:
         trust_languages=settings.repository_languages(config),
     )
     try:
-        top = find_repository().top
+        repository = find_repository()
     except InputError:
         return how
+    how = how._replace(remembered=remembered(config, repository.common_dir))
+    top = repository.top
     if top is None:
         return how
     inside = os.path.relpath(os.path.realpath(path), os.path.realpath(top))

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from tiebreak.cli.judging import in_solve
 from tiebreak.cli.limits import limited
 from tiebreak.cli.outcome import APPLIED, LEFT, PARTLY, RESOLVED, Outcome
+from tiebreak.cli.remembering import remembered, with_this_merge
 from tiebreak.cli.surveying import Sources, survey
 from tiebreak.errors import GitError, InputError
 from tiebreak.git import settings
@@ -86,7 +87,7 @@ def solve(
     done = {outcome.path for outcome in found}
     wanted = {conflict.path for conflict in conflicts} - done
     texts = [c for c in (unmerged(top) if pathspecs else conflicts) if c.path not in done]
-    reads = _read(texts, top, repository.git_dir) if wanted else []
+    reads = _read(texts, repository) if wanted else []
     survey([read for read in reads if isinstance(read, Sources)])
     plans = [
         _Plan(read) if isinstance(read, Outcome) else _plan_in_time(read, journal, top)
@@ -109,7 +110,7 @@ def _checkpoints(
 
     top = repository.top or ""
     committed = read_objects([f"HEAD:{NAME}"], top)[0]
-    governed = Governed(conflicts, committed, top)
+    governed = Governed(conflicts, committed, repository)
     work = Work(repository, top, governed, journal, dry_run)
     return solve_checkpoints(work, conflicts)
 
@@ -122,18 +123,22 @@ def _stage(paths: Sequence[str], top: str) -> None:
         raise GitError(msg) from error
 
 
-def _read(conflicts: Sequence[Unmerged], top: str, git_dir: str) -> list[Sources | Outcome]:
+def _read(conflicts: Sequence[Unmerged], repository: Repository) -> list[Sources | Outcome]:
     """Every conflict with its texts, or why it is none of ours."""
     if not conflicts:
         return []
+    top = repository.top or ""
     versions = [v for c in conflicts if c.obstacle is None for v in (c.base, c.ours, c.theirs) if v]
     sizes = object_sizes(sorted({version.oid for version in versions}), top)
     names = [name for name, size in sizes.items() if size <= LARGEST]
     committed, *contents = read_objects([f"HEAD:{NAME}", *names], top)
     texts = {name: text for name, text in zip(names, contents, strict=True) if text is not None}
-    governed = Governed(conflicts, committed, top)
+    governed = Governed(conflicts, committed, repository)
+    governed.remembered = with_this_merge(
+        governed.remembered, governed.config, Journal(repository.common_dir), top
+    )
     found = attributes([conflict.path for conflict in conflicts], top)
-    heads = merge_heads(git_dir)
+    heads = merge_heads(repository.git_dir)
     lineages = Lineages(*heads, [conflict.path for conflict in conflicts], top) if heads else None
     return [_sources(c, found[c.path], texts, governed, lineages) for c in conflicts]
 
@@ -165,6 +170,7 @@ def _sources(
         languages=governed.languages,
         trust_languages=governed.trust_languages,
         judge=governed.judge,
+        remembered=governed.remembered,
         lineage=_lineage(conflict, lineages),
     )
     return Sources(
@@ -188,15 +194,19 @@ class Governed:
 
     __slots__ = (
         "_allowed", "_committed", "_work_tree", "algorithm", "config", "judge", "languages",
-        "seconds", "style", "trust_languages",
+        "remembered", "seconds", "style", "trust_languages",
     )  # fmt: skip
 
-    def __init__(self, conflicts: Sequence[Unmerged], committed: bytes | None, top: str) -> None:
+    def __init__(
+        self, conflicts: Sequence[Unmerged], committed: bytes | None, repository: Repository
+    ) -> None:
         """`committed` is the recipe of the commit that is merged into."""
+        top = repository.top or ""
         self.config = config = dict(config_section(settings.KEYS))
         self.algorithm = algorithm_of("histogram", git_version())
         self.style = settings.style(config)
         self.judge = in_solve(config)
+        self.remembered = remembered(config, repository.common_dir)
         self.seconds = settings.timeout(config)
         self._allowed = settings.allowed(config)
         self.trust_languages = settings.repository_languages(config)

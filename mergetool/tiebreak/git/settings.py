@@ -91,6 +91,16 @@ def judge(config: Config) -> str:
     return value
 
 
+def memory(config: Config) -> bool:
+    """``tiebreak.memory``: whether what was resolved before is offered again (yes by default)."""
+    value = config.get("tiebreak.memory", "true")
+    try:
+        return as_bool(value)
+    except ValueError as error:
+        msg = f"git config tiebreak.memory: {error}"
+        raise UsageError(msg) from error
+
+
 def style(config: Config) -> str:
     """``merge.conflictStyle``, which git itself complains of when it is wrong."""
     value = config.get("merge.conflictstyle", "merge")

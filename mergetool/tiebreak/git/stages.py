@@ -15,6 +15,8 @@ from tiebreak.git.command import git
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from tiebreak.git.command import Output
+
 EXECUTABLE: Final = "100755"
 REGULAR: Final = "100644"
 _TEXT_MODES: Final = (REGULAR, EXECUTABLE)
@@ -74,7 +76,15 @@ def merged_mode(conflict: Unmerged) -> str:
 
 def unmerged(cwd: str, pathspecs: Sequence[str] = ()) -> list[Unmerged]:
     """The unmerged paths below `cwd`, or those that match `pathspecs`, in the index's order."""
-    listed = git("ls-files", "-u", "-z", "--full-name", "--", *pathspecs, cwd=cwd)
+    return _staged(git("ls-files", "-u", "-z", "--full-name", "--", *pathspecs, cwd=cwd))
+
+
+def settled(cwd: str) -> list[Unmerged]:
+    """The paths that were in conflict and were added since, as they were before."""
+    return _staged(git("ls-files", "--resolve-undo", "-z", "--full-name", cwd=cwd))
+
+
+def _staged(listed: Output) -> list[Unmerged]:
     stages: dict[str, dict[str, Version]] = {}
     for record in listed.paths:
         facts, _, path = record.partition("\t")

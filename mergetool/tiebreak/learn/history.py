@@ -88,6 +88,10 @@ class History:
         """When a merge was committed, in seconds since 1970."""
         return self._commit(merge).commit_time
 
+    def author(self, merge: pygit2.Oid) -> str:
+        """Who made a merge."""
+        return str(self._commit(merge).author.name)
+
     def conflicts(self, merge: pygit2.Oid) -> Iterator[ConflictedFile]:
         """The files in conflict of one merge that people then settled by editing."""
         commit = self._commit(merge)

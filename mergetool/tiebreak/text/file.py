@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from tiebreak.conflict import Judge, Resolution
     from tiebreak.text.document import Ask, Hunk, Region
     from tiebreak.text.language import Language
+    from tiebreak.text.recall import Find
 
 NARROWED: Final = "structure/narrowed"  # `tiebreak.text.narrowing`, which only trust allows
 UNTOUCHED: Final = Policy(most=SUGGEST, provable=SUGGEST)
@@ -43,6 +44,7 @@ class Settings(NamedTuple):
     favor: str | None = None  # ours, theirs or union, for what stays in conflict (git's -X)
     suggest: bool = True  # whether anybody looks at what is only suggested
     judge: Judge[Hunk, bytes] | None = None  # who ranks the candidates; None: the rule judge
+    remembered: Find | None = None  # finds what was resolved before; None: nothing is remembered
     languages: tuple[Language, ...] = ()  # that the repository brings; they only suggest,
     trust_languages: bool = False  # unless the user says that they count like the shipped ones
     lineage: Ask | None = None  # asked where the versions come from, if the judge wants to know
@@ -116,7 +118,11 @@ def merge_text(
     if floor.conflicts == 0 or any(map(has_markers, sides)):
         return TextMerge(floor.text, floor.text, floor.conflicts, floor.conflicts > 0, (), document)
     resolutions = resolve_document(
-        document, settings.policy, settings.judge, suggest=settings.suggest
+        document,
+        settings.policy,
+        settings.judge,
+        suggest=settings.suggest,
+        remembered=settings.remembered,
     )
     if any(r.chosen is None for r in resolutions):
         from tiebreak.text.joining import resolve_joined
@@ -218,20 +224,26 @@ def resolve_document(
     judge: Judge[Hunk, bytes] | None = None,
     *,
     suggest: bool = True,
+    remembered: Find | None = None,
 ) -> list[Resolution[bytes]]:
     """Resolve every hunk of a document, each by itself, then look at the file as a whole.
 
-    Without `suggest` generators are not asked whose proposals could only be suggested.
+    Without `suggest` generators are not asked whose proposals could only be suggested. `remembered`
+    finds what people made of such conflicts before.
 
     Resolutions that are right alone may be wrong together (two hunks that each add the same key),
     and then none is used. What is used is in `document.chosen`.
     """
-    from tiebreak.text.judge import careful
+    from tiebreak.text.judge import careful, may_use
     from tiebreak.text.toolbox import TOOLBOX, usable, whole_file_veto
 
     toolbox = TOOLBOX if judge is None else TOOLBOX._replace(judge=careful(judge))
     if not suggest:
         toolbox = toolbox._replace(generators=usable(toolbox.generators, policy))
+    if remembered is not None and (suggest or may_use("memory", policy)):
+        from tiebreak.text.recall import with_memory
+
+        toolbox = with_memory(toolbox, remembered)
     resolutions: list[Resolution[bytes]] = []
     for hunk in document.hunks:
         resolution = resolve(hunk, toolbox, policy)

@@ -2,7 +2,8 @@
 
 `precision.tsv` holds, per stratum, how often it was proposed and right on the hunks of repositories
 set aside for tuning, and the lower confidence bound, clustered by repository. It is written by
-``benchmarks/calibrate.py``; nothing in it is set by hand. A stratum that was never measured has the
+``benchmarks/calibrate.py``, that of memories by ``benchmarks/memory.py``; nothing in them is set by
+hand. A stratum that was never measured has the
 bound of none: its candidates are only suggested.
 """
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from tiebreak.text.language import Language
 
 TABLE: Final = os.path.join(os.path.dirname(__file__), "precision.tsv")
+MEMORY: Final = os.path.join(os.path.dirname(__file__), "memory.tsv")
 LANGUAGES: Final = os.path.join(os.path.dirname(__file__), "languages.tsv")
 BY_LANGUAGE: Final = frozenset({"structure", "keyed", "sets", "imports"})
 """Generators whose proposals are only as good as a language's data."""
@@ -126,8 +128,8 @@ def measured(stratum: str) -> Measured | None:
 
 @cache
 def precision() -> dict[str, Measured]:
-    """The measured table, by stratum."""
-    return _read(TABLE)
+    """The measured table, by stratum; what was remembered has a file of its own."""
+    return _read(TABLE) | _read(MEMORY)
 
 
 @cache

@@ -24,7 +24,12 @@ TIED: Final = "tied"  # one side gave it values of its own, the other changed wh
 NO_BASE: Final = "no-base"  # there is no common version to tell who changed what
 UNRELATED: Final = "unrelated"  # the common version is of another model
 OF_ANOTHER_MODEL: Final = "the common version is of another model, so nobody's change is known"
+FACTORS: Final = "factors"  # of LoRA: the pair is one value, and both sides changed it
 MOVED: Final = "moved"  # to another shard by one side, changed by the other
+PAIRED: Final = (
+    "both changed this pair of LoRA factors, whose product is what is to be merged: "
+    "tiebreak weights adapters merge"
+)
 UNITE: Final = 'tiebreak solve matches them by token if the recipe says vocabulary = "union"'
 METADATA: Final = "metadata"  # a text of the header, not a tensor
 MERGEABLE: Final = frozenset({BOTH})  # kinds that leave anything for a method to do

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from tiebreak.merge import Merge
 from tiebreak.weights import conflict as kinds
+from tiebreak.weights.adapters.names import FACTOR
 from tiebreak.weights.conflict import Copy, Removed, Tensor, TensorConflict
 
 if TYPE_CHECKING:
@@ -79,7 +80,45 @@ def plan(versions: Versions) -> list[Step]:
         else []
     )
     related = base is None or _related(versions)
-    return [_step(versions, name, related=related) for name in [*names, *gone]]
+    steps = [_step(versions, name, related=related) for name in [*names, *gone]]
+    return _with_pairs(versions, steps)
+
+
+def _with_pairs(versions: Versions, steps: Sequence[Step]) -> list[Step]:
+    """The steps, with the factors of LoRA as what they are: two halves of one value.
+
+    What they change is their product. One from ours and one from theirs have the change of neither
+    side, and methods that merge A with A and B with B have not their mean either. A factor that
+    nobody changed is the same in all versions; then the other one alone stands for the product.
+    """
+    pairs: dict[str, list[int]] = {}
+    for at, step in enumerate(steps):
+        match = FACTOR.fullmatch(step.name)
+        if match is not None:
+            pairs.setdefault(match[1], []).append(at)
+    found = list(steps)
+    for places in pairs.values():
+        if _is_torn([steps[at] for at in places]):
+            for at in places:
+                found[at] = _torn(versions, steps[at])
+    return found
+
+
+def _is_torn(pair: Sequence[Step]) -> bool:
+    """Whether both factors were changed, and not both by the same side alone or alike."""
+    changed = [step for step in pair if step.who != NOBODY]
+    settled = {step.who for step in changed if step.conflict is None}
+    open_ones = any(step.conflict is not None for step in changed)
+    return len(changed) > 1 and (open_ones or settled == {OURS, THEIRS})
+
+
+def _torn(versions: Versions, step: Step) -> Step:
+    """A factor as a conflict; what else is wrong with it is more to the point."""
+    if step.conflict is not None and step.conflict.kind != kinds.BOTH:
+        return step
+    merge = Merge.three_way(*(tensor_of(version, step.name) for version in versions[1:4]))
+    conflict = TensorConflict(merge, versions.path, step.name, kinds.FACTORS, kinds.PAIRED)
+    return Step(step.name, BOTH, None, conflict)
 
 
 def in_order(ours: Sequence[str], theirs: Sequence[str]) -> list[str]:

@@ -23,8 +23,13 @@ def _list(ctx: click.Context, _parameter: click.Parameter, wanted: bool) -> None
     if wanted:
         from tiebreak.weights.methods import METHODS
 
-        click.echo("\n".join(line for method in METHODS.values() for line in described(method)))
-        ctx.exit()
+        list_methods(ctx, METHODS)
+
+
+def list_methods(ctx: click.Context, methods: Mapping[str, Method]) -> None:
+    """Print the methods with their parameters, and end."""
+    click.echo("\n".join(line for method in methods.values() for line in _described(method)))
+    ctx.exit()
 
 
 @click.command("merge")
@@ -43,12 +48,20 @@ def _list(ctx: click.Context, _parameter: click.Parameter, wanted: bool) -> None
     help="Tokens that models added: refuse a clash, match rows by token, or do not look.",
 )  # fmt: skip
 @click.option(
+    "--html", type=click.Path(dir_okay=False),
+    help="Write a page: how far each model moved, and how far the merged one is from each.",
+)  # fmt: skip
+@click.option(
     "--tokenizer", metavar="SOURCE",
     help="Of the result: union, base, or one of the MODELs. Rows are matched by token.",
 )  # fmt: skip
 @click.option(
     "--chat-template", "chat", metavar="TEMPLATE", help="auto, a name, a .jinja file, or Jinja."
 )
+@click.option(
+    "--card/--no-card", default=None,
+    help="Write README.md and tiebreak_merge.json. Default: into a folder.",
+)  # fmt: skip
 @click.option("--resume", is_flag=True, help="Keep shards that are whole, and go on from them.")
 @click.option(
     "--methods", is_flag=True, is_eager=True, expose_value=False, callback=_list,
@@ -65,10 +78,12 @@ def command(  # noqa: PLR0913, PLR0917  (one for each option)
     others: tuple[str, ...],
     threads: int | None,
     device: str,
+    html: str | None,
     resume: bool,  # noqa: FBT001  (click's)
     vocabulary: str,
     tokenizer: str | None,
     chat: str | None,
+    card: bool | None,  # noqa: FBT001
 ) -> None:
     """Merge the MODELs, whose common origin is BASE, into OUT.
 
@@ -77,12 +92,15 @@ def command(  # noqa: PLR0913, PLR0917  (one for each option)
     threads. An interrupted merge leaves nothing, or with --resume the shards that are whole: the
     same command goes on from them.
     """
+    from tiebreak.cli.weights.carding import card_files
+    from tiebreak.cli.weights.diff import check_page
     from tiebreak.cli.weights.sources import fisher_of, opened, opened_fisher, plan_of
     from tiebreak.cli.weights.tokens import Asked, aligned
     from tiebreak.weights.kernels import computing_on
     from tiebreak.weights.methods import check, method_named
     from tiebreak.weights.whole import How, Models, index_text, merge_models, write_models
 
+    check_page(html)
     chosen = method_named(method)
     parameters = check(chosen, given(chosen, weight, density, scale, others), len(models))
     asked = Asked(tokenizer, chat, vocabulary)
@@ -107,11 +125,31 @@ def command(  # noqa: PLR0913, PLR0917  (one for each option)
         plan = plan_of(named, inputs) if resume else ""
         texts = together.texts | index_text(sides[0], planned)
         texts |= tables.texts if tables is not None else {}
+        if _carded(card, sides[0]):
+            known = ((base, *models), (origin, *sides))
+            texts |= card_files(chosen, parameters, known, together.notes)
         for note in together.notes:
             click.echo(note, err=True)
         write_models(output, sides[0], planned, How(threads or 0, meter, plan, texts))
         planned.clear()
         meter.end(f"{output}: {len(sides[0])} tensors")
+    if html is not None:
+        _write_page(html, base, (*models, output), chosen.name)
+
+
+def _write_page(path: str, base: str, models: tuple[str, ...], method: str) -> None:
+    """What the merge did: its models and the merged one, which is the last, side by side."""
+    from tiebreak.cli.weights.diff import compare_all, write_page
+
+    write_page(path, compare_all(models, base, spectra=False), f"Merged by {method}")
+
+
+def _carded(wanted: bool | None, first: Checkpoint) -> bool:  # noqa: FBT001
+    """Whether there is a card: beside a model in a folder, unless it is not wanted."""
+    folder = os.path.isdir(first.path)
+    if wanted and not folder:
+        raise UsageError("--card needs a folder to write to: name folders, not files")
+    return folder if wanted is None else wanted
 
 
 def _tables(vocabulary: str, origin: Checkpoint, sides: Sequence[Checkpoint]) -> Tables | None:
@@ -163,8 +201,7 @@ def _read(parameters: Mapping[str, Parameter], name: str, text: str) -> object:
     return found if parameter.per_side else found[0] if len(found) == 1 else text
 
 
-def described(method: Method) -> list[str]:
-    """A method and its parameters, a line each."""
+def _described(method: Method) -> list[str]:
     lines = [f"{method.name}: {method.summary}"]
     for name, parameter in method.parameters.items():
         words = f" ({', '.join(parameter.choices)})" if parameter.choices else ""

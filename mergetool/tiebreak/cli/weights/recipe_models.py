@@ -6,7 +6,7 @@ import os
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
-from tiebreak.cli.weights.sources import opened
+from tiebreak.cli.weights.sources import local, opened
 from tiebreak.errors import InputError
 from tiebreak.weights.mergekit.config import read_config
 from tiebreak.weights.mergekit.document import refused
@@ -21,35 +21,52 @@ if TYPE_CHECKING:
 
 
 class Opened(NamedTuple):
-    """The models, what they say of themselves, and what each argument was."""
+    """The models, what they say of themselves, what names each, and the adapters in them."""
 
     models: Mapping[ModelName, Checkpoint]
     configs: Mapping[ModelName, Config]
     arguments: tuple[str, ...]
+    adapters: tuple[str, ...]
 
 
 @contextmanager
-def opened_models(recipe: Recipe) -> Iterator[Opened]:
-    """Every model of a recipe once. Raises `RecipeError`, which names the line."""
+def opened_models(recipe: Recipe, scratch: str, threads: int) -> Iterator[Opened]:
+    """Every model of a recipe once. Raises `RecipeError`, which names the line.
+
+    `scratch` is a folder for what adapters change.
+    """
     models: dict[ModelName, Checkpoint] = {}
     configs: dict[ModelName, Config] = {}
     arguments: list[str] = []
+    adapters: list[str] = []
     with ExitStack() as stack:
         for model in recipe.models:
             try:
-                argument = _argument(model)
+                argument = _argument(model.path)
                 models[model] = stack.enter_context(opened(argument))
                 configs[model] = read_config(_folder(models[model]))
+                if model.lora:
+                    adapter = _argument(model.lora)
+                    adapters.append(adapter)
+                    applied = _applied(models[model], adapter, scratch, threads)
+                    models[model] = stack.enter_context(applied)
             except InputError as error:
                 raise refused(recipe.place_of(model), str(error)) from error
             arguments.append(argument)
-        yield Opened(models, configs, tuple(arguments))
+        yield Opened(models, configs, tuple(arguments), tuple(adapters))
 
 
-def _argument(model: ModelName) -> str:
-    if model.lora:
-        raise InputError(f"{model}: adapters are not supported here; merge it into its model first")
-    path = os.path.expanduser(model.path)
+@contextmanager
+def _applied(model: Checkpoint, argument: str, scratch: str, threads: int) -> Iterator[Checkpoint]:
+    from tiebreak.weights.adapters.adapter import open_adapter
+    from tiebreak.weights.mergekit.lora import with_adapter
+
+    with local(argument) as path, open_adapter(path) as adapter:
+        yield with_adapter(model, adapter, scratch, threads)
+
+
+def _argument(name: str) -> str:
+    path = os.path.expanduser(name)
     return cached(path) if not os.path.exists(path) and is_hub_name(path) else path
 
 

@@ -14,6 +14,7 @@ from tiebreak.errors import InputError
 from tiebreak.git.blobs import Blob, blob, save, tree
 from tiebreak.git.command import git
 from tiebreak.git.repository import find_repository
+from tiebreak.weights.card import README
 from tiebreak.weights.checkpoint import (
     FISHER_ENDING,
     find_checkpoint,
@@ -153,7 +154,9 @@ def _extracted(argument: str) -> Iterator[str]:
 
 def _wanted(name: str) -> bool:
     """Whether a file of a folder is part of its checkpoint; a Fisher file is asked for by name."""
-    return name.endswith(_WANTED) and not name.endswith(FISHER_ENDING)
+    if name.endswith(FISHER_ENDING):
+        return False
+    return name.endswith(_WANTED) or name == README
 
 
 def _extract(entry: Blob, folder: str) -> str:

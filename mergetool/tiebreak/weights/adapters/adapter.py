@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+WEIGHTS: Final = "adapter_model.safetensors"
+
 _MATRIX: Final = 2  # dimensions
 
 
@@ -52,8 +54,8 @@ class Adapter(NamedTuple):
 
     @property
     def path(self) -> str:
-        """Where it is."""
-        return self.checkpoint.path
+        """The folder."""
+        return os.path.dirname(self.config.path)
 
     def shape(self, module: str) -> tuple[int, int, tuple[int, ...]]:
         """Outputs, inputs, and the kernel's sizes of a convolution: those of the change."""
@@ -87,7 +89,8 @@ def open_adapter(folder: str) -> Iterator[Adapter]:
         what = "an adapter is a folder with adapter_config.json and adapter_model.safetensors"
         raise InputError(f"{shown(folder, 400)}: {what}")
     config = read_config(folder)
-    with open_checkpoint(folder) as checkpoint:
+    weights = os.path.join(folder, WEIGHTS)
+    with open_checkpoint(weights if os.path.exists(weights) else folder) as checkpoint:
         yield adapter_of(checkpoint, config)
 
 

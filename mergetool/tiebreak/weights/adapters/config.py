@@ -43,6 +43,14 @@ _REASONS: Final = {
     "ensure_weight_tying": "one pair of factors changes two tensors",
     "alora_invocation_tokens": "the factors count for some tokens only",
 }
+_FORMS: Final = {
+    "alpha_pattern": dict,
+    "base_model_name_or_path": str,
+    "bias": str,
+    "modules_to_save": list,
+    "rank_pattern": dict,
+    "target_modules": list | str,
+}
 _NEUTRAL: Final = frozenset({"gaussian", "eva", "orthogonal"})  # they leave the base as it is
 _OTHER_BASE: Final = "it was trained beside a changed base model; save it converted to plain LoRA"
 
@@ -109,6 +117,9 @@ def _check(config: Config) -> None:
         if settings[key] and key not in _KNOWN:
             reason = _REASONS.get(key, "what this makes of the factors is not known here")
             config.refuse(f"{shown(key)} is set: {reason}")
+    for key, forms in _FORMS.items():
+        if not isinstance(settings.get(key), forms | None):
+            config.refuse(f"{key} is {shown(repr(settings[key]))}, which PEFT does not write")
     begun = settings.get("init_lora_weights", True)
     if not isinstance(begun, bool | None) and begun not in _NEUTRAL:
         config.refuse(f"init_lora_weights is {shown(repr(begun))}: {_OTHER_BASE}")

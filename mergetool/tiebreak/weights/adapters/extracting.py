@@ -195,6 +195,11 @@ def _is_linear_bias(models: Models, name: str) -> bool:
 
 
 def _extracted(models: Models, name: str, how: How) -> Stored:
+    with one_thread():
+        return _decomposed(models, name, how)
+
+
+def _decomposed(models: Models, name: str, how: How) -> Stored:
     info = models.base.info(name)
     matrix = _difference(models, name).reshape(info.shape[0], -1)
     table = is_token_table(name) and not name.endswith(OUTPUTS)

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import numpy as np
 
 from tiebreak.errors import UsageError
+from tiebreak.weights.spectrum import svd
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -100,9 +101,11 @@ def shortened(matrix: LowRank, rank: Rank) -> LowRank:
 def approximated(matrix: Matrix, rank: Rank) -> LowRank:
     """The nearest matrix of lower rank; of a large one, nearly so."""
     if min(matrix.shape) <= EXACT or _wanted(rank, matrix) * 4 >= min(matrix.shape):
-        u, values, v = _svd(matrix.astype(np.float64, copy=False))
+        u, values, v = svd(matrix.astype(np.float64, copy=False))
+        if not len(values):
+            return LowRank(np.zeros((len(matrix), 1)), np.zeros((1, len(matrix.T))))
         keep = rank.of(values, float(values @ values))
-        return _balanced(u[:, :keep], values[:keep], v[:keep])
+        return _balanced(u[:, :keep], values[:keep], v[:, :keep].T)
     return _by_chance(matrix, rank)
 
 

@@ -21,7 +21,7 @@ from tiebreak.weights.adapters.lowrank import (
     shortened,
     stacked,
 )
-from tiebreak.weights.adapters.rules import CAT, RULES, Changes, by_entry, is_sum, summed
+from tiebreak.weights.adapters.rules import CAT, RULES, Changes, by_entry, is_thin, thin
 from tiebreak.weights.adapters.stored import Place, Stored, store
 from tiebreak.weights.blas import one_thread
 from tiebreak.weights.errors import shown
@@ -69,11 +69,12 @@ def merge_changes(
     modules = list(dict.fromkeys(m for adapter in adapters.all for m in adapter.pairs))
     for module in modules:
         _check_alike(adapters, module)
-    sizes = () if is_sum(rule.method) else [prod(_shape(adapters, module)) for module in modules]
-    workers = at_once(sizes, len(adapters.all) + 4, threads)  # the result, its decomposition
+    sizes = () if is_thin(rule.method) else [prod(_shape(adapters, module)) for module in modules]
+    copies = len(adapters.all) + 4 + 2 * RULES[rule.method].copies  # the result, what it is made of
+    workers = at_once(sizes, copies, threads)
     found = []
     with one_thread(), ThreadPoolExecutor(workers, thread_name_prefix="tiebreak") as pool:
-        for stored in pool.map(lambda module: _merged(adapters, rule, module), modules):
+        for stored in pool.map(lambda module: merge_module(adapters, rule, module), modules):
             found.append(stored)
             if done is not None:
                 done(1)
@@ -96,14 +97,20 @@ def _form(adapter: Adapter, module: str) -> str:
     return f"{kind} {[outputs, inputs, *kernel]}"
 
 
+def merge_module(adapters: Adapters, rule: Rule, module: str) -> Stored:
+    """The merged change of one module."""
+    with one_thread():
+        return _merged(adapters, rule, module)
+
+
 def _merged(adapters: Adapters, rule: Rule, module: str) -> Stored:
     place, changes = _place(adapters, module), _changes(adapters, module)
-    if not is_sum(rule.method):
+    if not is_thin(rule.method):
         matrix = by_entry(changes, RULES[rule.method], rule.parameters)
         stored = store(place, approximated(matrix, rule.rank))
         norm, error = lost(matrix, stored.change)
         return stored._replace(norm=norm, error=error)
-    whole = summed(changes, rule.method, rule.parameters)
+    whole = thin(changes, rule.method, rule.parameters)
     if rule.method == CAT:
         stored = _as_they_are(adapters, rule, module, place) or store(place, whole)
     else:

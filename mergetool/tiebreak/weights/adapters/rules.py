@@ -2,11 +2,16 @@
 
     sums       cat, svd and task_arithmetic add up w_i dW_i, linear divides by the sum of the w_i:
                the factors side by side are the sum, and no dW is ever built
+    aligned    knots: TIES of what the adapters say of directions that they share, as below
     entries    every other method of `tiebreak.weights.methods` sees dW_i as a model's tensor, with
                the base adapter's change as the base, or zeros; one module at a time
 
 With a base adapter, from which the others were trained on, what is merged are the dW_i - dW_0, and
 dW_0 is added again. A module that an adapter lacks is one that it does not change: dW_i = 0.
+
+    [dW_1 | .. | dW_n] = U diag(s) [V_1 | .. | V_n],    merged = U diag(s) TIES(V_1, .., V_n)
+
+G. Stoica et al., "Model merging with SVD to tie the KnOTS" (arXiv 2410.19735), by the factors.
 """
 
 from __future__ import annotations
@@ -16,7 +21,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import numpy as np
 
 from tiebreak.errors import UsageError
-from tiebreak.weights.adapters.lowrank import LowRank, stacked
+from tiebreak.weights.adapters.lowrank import NOTHING, LowRank, stacked
 from tiebreak.weights.kernels import Side
 from tiebreak.weights.methods import METHODS, Method, Parameters, Terms, breadcrumbs, merge_tensor
 from tiebreak.weights.methods.method import LAMBDA, WEIGHT, Value, number, numbers
@@ -32,8 +37,8 @@ if TYPE_CHECKING:
 
 CAT: Final = "cat"
 LINEAR: Final = "linear"
+KNOTS: Final = "knots"
 DTYPE: Final = "F32"  # of a change that is computed entry by entry
-WIDTH: Final = 4  # bytes
 
 _ROWS: Final = 1 << 16  # entries of a product that are computed at a time
 
@@ -47,12 +52,35 @@ class Changes(NamedTuple):
     sides: Sequence[LowRank | None]
 
 
-def is_sum(method: str) -> bool:
-    """Whether a method adds up the changes as they are."""
-    return method in SUMS
+def is_thin(method: str) -> bool:
+    """Whether a method needs the factors alone, and never builds a change."""
+    return method in SUMS or method == KNOTS
 
 
-def summed(changes: Changes, method: str, parameters: Parameters) -> LowRank:
+def thin(changes: Changes, method: str, parameters: Parameters) -> LowRank:
+    """The merged change, exactly, of a method that needs the factors alone."""
+    return (_aligned if method == KNOTS else _summed)(changes, method, parameters)
+
+
+def _aligned(changes: Changes, _method: str, parameters: Parameters) -> LowRank:
+    nothing = LowRank(np.zeros((changes.shape[0], 1)), np.zeros((1, changes.shape[1])))
+    back = [] if changes.base is None else [_scaled(changes.base, -1.0)]
+    moves = [stacked([side or nothing, *back]) for side in changes.sides]
+    outer, small = np.linalg.qr(np.concatenate([move.left for move in moves], axis=1))
+    ends = np.cumsum([move.rank for move in moves])[:-1]
+    seen = [s @ m.right for s, m in zip(np.split(small, ends, axis=1), moves, strict=True)]
+    u, values, v = np.linalg.svd(np.concatenate(seen, axis=1), full_matrices=False)
+    keep = max(1, int(np.count_nonzero(values > NOTHING * values[0])))
+    parts = [np.ascontiguousarray(part) for part in np.split(v[:keep], len(moves), axis=1)]
+    sides = tuple(Side(part.data.cast("B"), "F64") for part in parts)
+    origin = Side(np.zeros_like(parts[0]).data.cast("B"), "F64")
+    terms = Terms(f"{changes.module}.weight", parts[0].shape, "F64", origin, sides)
+    merged = np.frombuffer(merge_tensor(METHODS["ties"], terms, parameters)).reshape(terms.shape)
+    found = LowRank(outer @ u[:, :keep] * values[:keep], merged)
+    return found if changes.base is None else stacked([found, changes.base])
+
+
+def _summed(changes: Changes, method: str, parameters: Parameters) -> LowRank:
     """The sum of the weighted changes, exactly."""
     weights = numbers(parameters, "weight")
     if method == LINEAR and parameters["normalize"]:
@@ -63,6 +91,8 @@ def summed(changes: Changes, method: str, parameters: Parameters) -> LowRank:
     parts = [_scaled(side, weight * scale) for weight, side in pairs if side is not None]
     if changes.base is not None and method != LINEAR:
         parts.append(_scaled(changes.base, 1.0 - (sum(weights) * scale)))
+    if changes.base is not None and not parts:
+        parts.append(_scaled(changes.base, 0.0))  # no adapter has this module any more
     return stacked([part for part in parts if part.left.any()] or parts[:1])
 
 
@@ -132,6 +162,7 @@ RULES: Final = {
         _SUM._replace(name="svd", summary="the sum of the weighted changes, with a lower rank"),
         *(one for one in METHODS.values() if not one.needs_importance),
         _PRUNE,
+        METHODS["ties"]._replace(name=KNOTS, summary="TIES in directions that the adapters share"),
     )
 }
 

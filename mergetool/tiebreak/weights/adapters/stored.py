@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 
+from tiebreak.weights.adapters.adapter import WEIGHTS
 from tiebreak.weights.adapters.config import CONFIG, setting
 from tiebreak.weights.adapters.lowrank import LowRank
 from tiebreak.weights.adapters.names import PREFIX
@@ -21,7 +22,6 @@ from tiebreak.weights.newfolder import new_folder
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-WEIGHTS: Final = "adapter_model.safetensors"
 METADATA: Final = {"format": "pt"}
 
 _MANY: Final = 2  # dimensions of what is no matrix

@@ -313,10 +313,19 @@ FAST void histogram(const Side *base, const Side *side, int64_t count, int64_t p
     }
 }
 
+#define FEW 64   /* words: inserting them one by one is faster */
 #define DIGIT 11 /* bits; three digits are more than a magnitude has */
 
-/* Sort by the upper half of each word, which is a magnitude; equal ones stay in their order. */
+/* Sort words whose upper half is a magnitude and whose lower half is their place, and ascends. */
 INLINE uint64_t *ascending(uint64_t *words, uint64_t *room, int64_t count) {
+    if (count <= FEW) {
+        for (int64_t i = 1, at; i < count; i++) {
+            uint64_t word = words[i];
+            for (at = i; at > 0 && words[at - 1] > word; at--) words[at] = words[at - 1];
+            words[at] = word;
+        }
+        return words;
+    }
     for (int shift = 32; shift < 64; shift += DIGIT) {
         uint32_t places[1 << DIGIT] = {0}, before = 0;
         for (int64_t i = 0; i < count; i++) places[words[i] >> shift & ((1 << DIGIT) - 1)]++;

@@ -14,18 +14,15 @@ from tiebreak.weights.mergekit.binding import Group
 from tiebreak.weights.mergekit.document import refused
 from tiebreak.weights.mergekit.layers import is_before, layered, stacks_of
 from tiebreak.weights.mergekit.parts import owners
-from tiebreak.weights.mergekit.ties import Ties
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from tiebreak.weights.checkpoint import Checkpoint
-    from tiebreak.weights.mergekit.config import Config
     from tiebreak.weights.mergekit.layers import Stack
     from tiebreak.weights.mergekit.schema import ModelName, Module, Recipe, Source
 
     Models = Mapping[ModelName, Checkpoint]
-    Configs = Mapping[ModelName, Config]
 
 
 class Piece(NamedTuple):
@@ -45,20 +42,25 @@ class Restacked(NamedTuple):
 
 
 class Assembly(NamedTuple):
-    """The output. `untied` says that it has an output matrix where a model had none."""
+    """The output."""
 
     pieces: tuple[Piece, ...]
     restacked: tuple[Restacked, ...]
-    untied: bool
     left_out: tuple[str, ...]  # tensors that not all models have, where that is wanted
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Every tensor's names, in the output and in the models."""
+        names = (name for piece in self.pieces for name in (piece.name, *piece.inputs.values()))
+        return tuple(dict.fromkeys(names))
 
-def assemble(recipe: Recipe, models: Models, configs: Configs, *, common: bool = False) -> Assembly:
+
+def assemble(recipe: Recipe, models: Models, *, common: bool = False) -> Assembly:
     """Plan a recipe. With `common`, tensors that not all models have are left out.
 
     Raises `RecipeError` where models do not fit each other or the recipe.
     """
-    builder = _Builder(recipe, models, configs, common=common)
+    builder = _Builder(recipe, models, common=common)
     claims = owners(recipe, models)
     for module in recipe.modules:
         builder.add(module, partial(_owned, claims, module.name))
@@ -70,18 +72,16 @@ def _owned(claims: Callable[[str], str], module: str, name: str) -> bool:
 
 
 class _Builder:
-    def __init__(self, recipe: Recipe, models: Models, configs: Configs, *, common: bool) -> None:
+    def __init__(self, recipe: Recipe, models: Models, *, common: bool) -> None:
         self._recipe, self._models, self._common = recipe, models, common
-        self._ties = Ties(models, configs)
         self._pieces: dict[str, Piece] = {}
         self._restacked: list[Restacked] = []
         self._left_out: dict[str, None] = {}
 
     def assembly(self) -> Assembly:
         """What was added."""
-        untied = bool(self._ties.used)
         left_out = tuple(self._left_out)
-        return Assembly(tuple(self._pieces.values()), tuple(self._restacked), untied, left_out)
+        return Assembly(tuple(self._pieces.values()), tuple(self._restacked), left_out)
 
     def add(self, module: Module, owned: Callable[[str], bool]) -> None:
         """Add a module, which has the tensors of these names."""
@@ -140,9 +140,6 @@ class _Builder:
             source.model: [name for name in self._models[source.model].names if wanted(name)]
             for source in group.slice.sources
         }
-        for model, names in found.items():
-            heads = (head for head in self._ties.heads if wanted(head) and head not in names)
-            names += [head for head in heads if self._ties.source(model, head)]
         return self._shared(group, found, lambda name, _model: name)
 
     def _shared(
@@ -172,10 +169,7 @@ class _Builder:
 
     def _add(self, group: Group, names: Iterable[str], t: float) -> None:
         for name in names:
-            inputs = {
-                source.model: self._ties.name_in(source.model, name)
-                for source in group.slice.sources
-            }
+            inputs = {source.model: name for source in group.slice.sources}
             self._pieces[name] = Piece(name, group, inputs, t)
 
     def _check_depths(self, group: Group, owned: Callable[[str], bool]) -> None:

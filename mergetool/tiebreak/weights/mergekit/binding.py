@@ -91,6 +91,25 @@ def check_recipe(recipe: Recipe) -> list[str]:
     return list(dict.fromkeys(remarks))
 
 
+def idle_filters(recipe: Recipe, names: Sequence[str]) -> Iterator[str]:
+    """Remarks on filters that are in no tensor's name: most often a slip."""
+    for settings in _all_settings(recipe):
+        for setting in settings.values.values():
+            for rule in setting.rules:
+                if not any(map(rule.holds, names)):
+                    word = shown(rule.filter or "")
+                    yield f"{rule.place}: filter {word!r} is in no tensor's name"
+
+
+def _all_settings(recipe: Recipe) -> Iterator[Settings]:
+    yield recipe.settings
+    for module in recipe.modules:
+        yield module.settings
+        for piece in module.slices:
+            yield piece.settings
+            yield from (source.settings for source in piece.sources)
+
+
 def _check_names(method: Theirs, settings: Settings) -> Iterator[str]:
     for name, setting in settings.values.items():
         if name not in method.known:

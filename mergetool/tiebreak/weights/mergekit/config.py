@@ -2,8 +2,8 @@
 
 The output's is that of the donor (the base model, or without one the first model that the recipe
 names), with what the merge changes in it: the number of layers, lists with an entry for each layer,
-the element type, the number of tokens, and whether the output matrix is the embedding. mergekit
-leaves lists of layers as they were, and the type where the recipe does not name one.
+and the element type; what it says of tokens is for `tiebreak.weights.tokenizer`. mergekit leaves
+lists of layers as they were, and the type where the recipe does not name one.
 """
 
 from __future__ import annotations
@@ -38,13 +38,6 @@ class Config(NamedTuple):
     text: bytes | None
     value: Mapping[str, Any]
 
-    def setting(self, key: str) -> object:
-        """A setting of the model, or of the part of it that reads text."""
-        nested = self.value.get("text_config")
-        if key not in self.value and isinstance(nested, dict):
-            return nested.get(key)
-        return self.value.get(key)
-
     @property
     def architecture(self) -> str:
         """What kind of model it is; "" where that is not said."""
@@ -54,13 +47,23 @@ class Config(NamedTuple):
         return str(self.value.get("model_type") or "")
 
 
+class Restack(NamedTuple):
+    """Another number of layers of a stack: the entry that each of them had in some model.
+
+    `before` is how many the donor has, `others` are its other stacks.
+    """
+
+    stack: str
+    layers: Sequence[tuple[Config, int]]
+    before: int
+    others: Sequence[str] = ()
+
+
 class Changes(NamedTuple):
-    """What differs from the donor's. `layers` has the entry that each layer had before."""
+    """What differs from the donor's."""
 
     dtype: str = ""
-    layers: Sequence[tuple[Config, int]] | None = None
-    stack: str = ""
-    untied: bool = False
+    restacked: Sequence[Restack] = ()
 
 
 def read_config(folder: str) -> Config:
@@ -79,6 +82,11 @@ def read_config(folder: str) -> Config:
     return Config(path, text, value)
 
 
+def with_text(config: Config, text: bytes) -> Config:
+    """The configuration with another content."""
+    return config._replace(text=text, value=json.loads(text))
+
+
 def layer_counts(config: Config) -> dict[str, int]:
     """What a configuration says about numbers of layers, by the path of the setting."""
     return {".".join(where): count for where, count in _counts(config.value, ())}
@@ -94,52 +102,56 @@ def _counts(
             yield (*where, key), found
 
 
-def changed(donor: Config, changes: Sequence[Changes]) -> bytes | None:
+def changed(donor: Config, changes: Changes) -> bytes | None:
     """The donor's configuration with the changes; None where it has none."""
     if donor.text is None:
         return None
     value = json.loads(donor.text)
-    for change in changes:
-        if change.layers is not None:
-            _restack(value, donor, change.stack, change.layers)
-        if change.dtype in _NAMES:
-            _set_dtype(value, _NAMES[change.dtype])
-        if change.untied:
-            _untie(value)
+    for restack in changes.restacked:
+        _restack(value, donor, restack)
+    if changes.dtype in _NAMES:
+        _set_dtype(value, _NAMES[changes.dtype])
     return dump(value, donor.text)
 
 
-def _restack(
-    value: dict[str, Any], donor: Config, stack: str, layers: Sequence[tuple[Config, int]]
-) -> None:
+def _restack(value: dict[str, Any], donor: Config, restack: Restack) -> None:
     """Another number of layers, and of every list with an entry for each of them."""
-    where = counting(donor, stack)
-    if where is None:
-        raise InputError(
-            f"{shown(donor.path, 400)}: no setting for the number of layers of {shown(stack)}"
-        )
+    where = _counting(donor, restack)
     holder = _at(value, where[:-1])
-    before = holder[where[-1]]
+    before, layers = holder[where[-1]], restack.layers
     holder[where[-1]] = len(layers)
     for key, found in holder.items():
         if isinstance(found, list) and len(found) == before and before > 1:
             holder[key] = [_entry(config, (*where[:-1], key), n) for config, n in layers]
 
 
-def counting(config: Config, stack: str) -> tuple[str, ...] | None:
-    """The setting with the number of layers of a stack.
+def _counting(config: Config, restack: Restack) -> tuple[str, ...]:
+    """The setting with the number of layers of a stack. Raises `InputError`.
 
-    Of several, the one that shares the most words with the stack's name (``encoder_layers`` and
-    ``model.encoder.layers``), else the one at the top.
+    It says as many as there are. Of several, the one that shares the most words with the stack's
+    name and the fewest with other stacks' (``encoder_layers`` and ``model.encoder.layers``), else
+    the one nearest the top.
     """
-    found = [where for where, _count in _counts(config.value, ())]
-    words = frozenset(stack.replace(".", "_").split("_"))
+    counts = list(_counts(config.value, ()))
+    found = [where for where, count in counts if count == restack.before]
+    if not found and len(counts) == 1:
+        found = [counts[0][0]]
+    own = _words(restack.stack)
+    other = frozenset(word for stack in restack.others for word in _words(stack)) - own
 
-    def rank(where: tuple[str, ...]) -> tuple[int, int]:
-        own = frozenset(word for part in where for word in part.split("_"))
-        return -len(words & own), len(where)
+    def rank(where: tuple[str, ...]) -> tuple[int, int, int]:
+        words = _words("_".join(where))
+        return -len(words & own), len(words & other), len(where)
 
-    return min(found, key=rank, default=None)
+    found.sort(key=rank)
+    if not found or (len(found) > 1 and rank(found[0]) == rank(found[1])):
+        where = f"which setting counts the {restack.before} layers of {shown(restack.stack)}"
+        raise InputError(f"{shown(config.path, 400)}: it is not plain {where}")
+    return found[0]
+
+
+def _words(name: str) -> frozenset[str]:
+    return frozenset(name.replace(".", "_").split("_"))
 
 
 def _entry(config: Config, where: Sequence[str], number: int) -> Any:
@@ -167,11 +179,3 @@ def _set_dtype(value: dict[str, Any], name: str) -> None:
 
 def _names_type(place: Mapping[str, Any], key: str) -> bool:
     return place.get(key) in {*_NAMES.values(), *(f"torch.{name}" for name in _NAMES.values())}
-
-
-def _untie(value: dict[str, Any]) -> None:
-    places = [value, *(found for found in value.values() if isinstance(found, dict))]
-    for place in places:
-        if "tie_word_embeddings" in place:
-            place["tie_word_embeddings"] = False
-    value["tie_word_embeddings"] = False

@@ -12,11 +12,19 @@ from typing import TYPE_CHECKING, Final
 from tiebreak.errors import InputError
 from tiebreak.weights.checkpoint import INDEX_ENDING
 from tiebreak.weights.errors import shown
-from tiebreak.weights.mergekit.config import CONFIG, Changes, changed, layer_counts
+from tiebreak.weights.mergekit.config import (
+    CONFIG,
+    Changes,
+    Restack,
+    changed,
+    layer_counts,
+    with_text,
+)
 from tiebreak.weights.mergekit.document import refused
 from tiebreak.weights.mergekit.layers import stacks_of
 from tiebreak.weights.mergekit.merging import bulk_dtype
 from tiebreak.weights.newfolder import beside
+from tiebreak.weights.tokenizer.files import TOKENIZER
 from tiebreak.weights.vocabulary.models import check_vocabularies
 
 if TYPE_CHECKING:
@@ -28,11 +36,6 @@ if TYPE_CHECKING:
     from tiebreak.weights.mergekit.config import Config
     from tiebreak.weights.mergekit.schema import ModelName, Recipe
 
-_TOKENIZER: Final = (
-    "tokenizer.json", "tokenizer_config.json", "tokenizer.model", "special_tokens_map.json",
-    "added_tokens.json", "vocab.json", "vocab.txt", "merges.txt", "spiece.model",
-    "chat_template.jinja", "chat_template.json",
-)  # fmt: skip
 _NOT_COPIED: Final = ("adapter_config.json",)
 
 
@@ -93,29 +96,46 @@ def check_layers(
 
 def texts_of(
     donor: Checkpoint,
-    configs: Mapping[ModelName, Config],
-    assembly: Assembly,
-    outputs: Sequence[Output],
+    config: Config,
+    changes: Changes,
+    aligned: Mapping[str, str | bytes | None],
     *,
     tokenizer: bool,
 ) -> dict[str, str | bytes]:
-    """The files beside the tensors: a path to copy, or a content, by name."""
+    """The files beside the tensors: a path to copy, or a content, by name.
+
+    `aligned` are those that follow from the tokenizer that was asked for, None for what goes.
+    """
     folder = donor.path if os.path.isdir(donor.path) else os.path.dirname(donor.path)
-    texts = {
+    texts: dict[str, str | bytes | None] = {
         name: path
         for name, path in beside(folder).items()
         if not name.endswith(INDEX_ENDING)
         and name not in _NOT_COPIED
-        and (tokenizer or name not in _TOKENIZER)
+        and (tokenizer or name not in TOKENIZER)
     }
-    changes = [
-        Changes(
-            layers=[(configs[model], number) for model, number in stack.layers], stack=stack.stack
+    texts |= aligned
+    text = texts.get(CONFIG)
+    config = with_text(config, text) if isinstance(text, bytes) else config
+    texts[CONFIG] = changed(config, changes)
+    return {name: found for name, found in texts.items() if found is not None}
+
+
+def changes_of(
+    donor: Checkpoint,
+    configs: Mapping[ModelName, Config],
+    assembly: Assembly,
+    outputs: Sequence[Output],
+) -> Changes:
+    """What a recipe changes in the donor's configuration."""
+    counts = {name: stack.length for name, stack in stacks_of(donor.names).items()}
+    restacked = [
+        Restack(
+            name,
+            [(configs[model], number) for model, number in layers],
+            counts.get(name, 0),
+            [other for other in counts if other != name],
         )
-        for stack in assembly.restacked
+        for name, layers in assembly.restacked
     ]
-    changes.append(Changes(dtype=bulk_dtype(outputs), untied=assembly.untied))
-    config = changed(next(iter(configs.values())), changes)
-    if config is not None:
-        texts[CONFIG] = config
-    return texts
+    return Changes(bulk_dtype(outputs), restacked)

@@ -215,6 +215,10 @@ def _nearswap(given: Given) -> Bound:
     return Bound("nearswap", {"t": given.number("t")}, (0,))
 
 
+def _arcee_fusion(given: Given) -> Bound:
+    return Bound("arcee_fusion", {}, (0,))
+
+
 def _ram(given: Given) -> Bound:
     chosen = {name: given.number(name) for name in given.shared}
     return Bound("ram", chosen, tuple(range(given.sides)))
@@ -272,18 +276,15 @@ THEIRS: Final[Mapping[str, Theirs]] = {
         Theirs("sce", {"select_topk": 1.0}, {}, _sce, idle=_MASK),
         Theirs("model_stock", {"filter_wise": False}, {}, _model_stock, sides=(2, None)),
         Theirs("nearswap", {"t": REQUIRED}, {}, _nearswap, sides=(1, 1)),
+        Theirs("arcee_fusion", {}, {}, _arcee_fusion, sides=(1, 1)),
         Theirs("ram", {"epsilon": 1e-5}, {}, _ram),
         Theirs("ramplus_tl", {"r": 0.1, "alpha": 0.2, "epsilon": 1e-5}, {}, _ram),
     )
 }  # fmt: skip
-
-_MISSING: Final = ("arcee_fusion",)  # what mergekit 0.1.5 has besides
 
 
 def method_of(name: str) -> Theirs:
     """Mergekit's method of that name. Raises `UsageError`."""
     if name in THEIRS:
         return THEIRS[name]
-    if name in _MISSING:
-        raise UsageError(f"merge_method {name} is not supported (known: {', '.join(THEIRS)})")
     raise UsageError(f"there is no merge_method {name!r}{hint(name, tuple(THEIRS))}")

@@ -129,23 +129,23 @@ def read_recipes(path: str) -> list[Recipe]:
 
 
 def _recipe(document: Entry) -> Recipe:
-    top = _mapping(document, "a recipe", _TOP)
+    top = items_of(document, "a recipe", _TOP)
     lines = {key: entry.place for key, entry in top.items()}
     if "merge_method" not in top:
         raise refused(document.place, "merge_method is missing, such as: merge_method: linear")
     named = _given(top, "base_model")
-    base = Base(_model(named), named.place) if named is not None else None
+    base = Base(model_of(named), named.place) if named is not None else None
     _check_tokenizer(top)
     return Recipe(
-        _text(top["merge_method"], "merge_method"),
+        text_of(top["merge_method"], "merge_method"),
         None if base is None else base.model,
         _modules(document.place, top, base),
         _settings(top),
         _dtype(top),
         _given(top, "tokenizer"),
         _given(top, "tokenizer_source"),
-        _text(top["chat_template"], "chat_template") if _given(top, "chat_template") else None,
-        _text(top["name"], "name") if _given(top, "name") else "",
+        text_of(top["chat_template"], "chat_template") if _given(top, "chat_template") else None,
+        text_of(top["name"], "name") if _given(top, "name") else "",
         lines,
     )
 
@@ -164,12 +164,12 @@ def _modules(place: Place, top: Mapping[str, Entry], base: Base | None) -> tuple
     if given != ["modules"]:
         return (Module("", _slices(top, base), Settings(), top[given[0]].place),)
     return tuple(
-        _module(name, entry, base) for name, entry in _mapping(top["modules"], "modules").items()
+        _module(name, entry, base) for name, entry in items_of(top["modules"], "modules").items()
     )
 
 
 def _module(name: str, entry: Entry, base: Base | None) -> Module:
-    found = _mapping(entry, f"the module {name}", ("models", "slices", "parameters"))
+    found = items_of(entry, f"the module {name}", ("models", "slices", "parameters"))
     if bool(_given(found, "models")) == bool(_given(found, "slices")):
         raise refused(entry.place, f"the module {name} needs either models or slices")
     return Module(name, _slices(found, base), _settings(found), entry.place)
@@ -188,7 +188,7 @@ def _slices(found: Mapping[str, Entry], base: Base | None) -> tuple[Slice, ...]:
 
 def _sliced(entry: Entry, base: Base | None) -> Slice:
     known = ("sources", "base_model", "residual_weight", "parameters")
-    found = _mapping(entry, "a slice", known)
+    found = items_of(entry, "a slice", known)
     if _given(found, "residual_weight"):
         raise refused(
             found["residual_weight"].place, "residual_weight does nothing in mergekit: remove it"
@@ -196,7 +196,7 @@ def _sliced(entry: Entry, base: Base | None) -> Slice:
     if not _given(found, "sources"):
         raise refused(entry.place, "a slice needs sources")
     sources = [_source(item, ranged=True) for item in _items(found["sources"], "sources")]
-    own = _model(found["base_model"]) if _given(found, "base_model") else None
+    own = model_of(found["base_model"]) if _given(found, "base_model") else None
     model = own or (None if base is None else base.model)
     return _slice(sources, model, _settings(found), entry.place)
 
@@ -223,15 +223,15 @@ def _slice(
 
 def _source(entry: Entry, *, ranged: bool) -> Source:
     known = ("model", "layer_range", "parameters") if ranged else ("model", "parameters")
-    found = _mapping(entry, "a source" if ranged else "a model", known)
+    found = items_of(entry, "a source" if ranged else "a model", known)
     if not _given(found, "model"):
         raise refused(entry.place, "model is missing: the folder of a model")
     if not ranged:
-        return Source(_model(found["model"]), None, _settings(found), entry.place)
+        return Source(model_of(found["model"]), None, _settings(found), entry.place)
     if not _given(found, "layer_range"):
         raise refused(entry.place, "layer_range is missing, such as: layer_range: [0, 16]")
     layers = _range(found["layer_range"])
-    return Source(_model(found["model"]), layers, _settings(found), entry.place)
+    return Source(model_of(found["model"]), layers, _settings(found), entry.place)
 
 
 def _range(entry: Entry) -> tuple[int, int]:
@@ -247,17 +247,18 @@ def _range(entry: Entry) -> tuple[int, int]:
     return begin, end
 
 
-def _model(entry: Entry) -> ModelName:
+def model_of(entry: Entry) -> ModelName:
+    """How a model is named. Raises `RecipeError`."""
     if isinstance(entry.value, dict):
         known = ("model", "lora", "override_architecture")
-        found = _mapping(entry, "a model", known)
+        found = items_of(entry, "a model", known)
         if not _given(found, "model"):
             raise refused(entry.place, "model is missing: the folder of a model")
         lora = _path(found["lora"]) if _given(found, "lora") else ""
         own = found["override_architecture"] if _given(found, "override_architecture") else None
-        architecture = _text(own, "override_architecture") if own else ""
+        architecture = text_of(own, "override_architecture") if own else ""
         return ModelName(_path(found["model"]), lora, architecture)
-    text = _text(entry, "model")
+    text = text_of(entry, "model")
     parts = text.split("+")
     if len(parts) > 2 or not all(parts):  # noqa: PLR2004  (a model and an adapter)
         raise refused(entry.place, f"{shown(text)}: expected MODEL, or MODEL+ADAPTER")
@@ -266,12 +267,12 @@ def _model(entry: Entry) -> ModelName:
 
 def _path(entry: Entry) -> str:
     if not isinstance(entry.value, dict):
-        return _text(entry, "model")
-    found = _mapping(entry, "a path", ("path", "revision"))
+        return text_of(entry, "model")
+    found = items_of(entry, "a path", ("path", "revision"))
     if not _given(found, "path"):
         raise refused(entry.place, "path is missing: the folder of a model")
-    path = _text(found["path"], "path")
-    revision = _text(found["revision"], "revision") if _given(found, "revision") else ""
+    path = text_of(found["path"], "path")
+    revision = text_of(found["revision"], "revision") if _given(found, "revision") else ""
     return f"{path}@{revision}" if revision else path
 
 
@@ -282,7 +283,7 @@ def _dtype(top: Mapping[str, Entry]) -> str:
 
 
 def _one_dtype(entry: Entry, key: str) -> str:
-    name = _text(entry, key).removeprefix("torch.")
+    name = text_of(entry, key).removeprefix("torch.")
     if name not in DTYPES:
         raise refused(entry.place, f"{key}: expected one of {', '.join(DTYPES)}, got {shown(name)}")
     return DTYPES[name]
@@ -291,7 +292,7 @@ def _one_dtype(entry: Entry, key: str) -> str:
 def _settings(found: Mapping[str, Entry]) -> Settings:
     if not _given(found, "parameters"):
         return Settings()
-    named = _mapping(found["parameters"], "parameters")
+    named = items_of(found["parameters"], "parameters")
     return Settings({name: read_setting(entry) for name, entry in named.items()})
 
 
@@ -301,7 +302,8 @@ def _given(found: Mapping[str, Entry], key: str) -> Entry | None:
     return None if entry is None or entry.value is None else entry
 
 
-def _mapping(entry: Entry, what: str, known: Sequence[str] | None = None) -> dict[str, Entry]:
+def items_of(entry: Entry, what: str, known: Sequence[str] | None = None) -> dict[str, Entry]:
+    """The entries of a mapping. Raises `RecipeError` for another value, and for unknown keys."""
     if not isinstance(entry.value, dict):
         raise refused(entry.place, f"{what}: expected keys with values, got {said(entry)}")
     for key, value in entry.value.items():
@@ -316,7 +318,8 @@ def _items(entry: Entry, what: str) -> list[Entry]:
     return entry.value
 
 
-def _text(entry: Entry, what: str) -> str:
+def text_of(entry: Entry, what: str) -> str:
+    """A text, or a number as one. Raises `RecipeError`."""
     if isinstance(entry.value, str) and entry.value:
         return entry.value
     if isinstance(entry.value, int | float) and not isinstance(entry.value, bool):

@@ -27,6 +27,7 @@ from tiebreak.weights.methods import (
     task_arithmetic,
     ties,
     tsv_m,
+    wudi,
 )
 from tiebreak.weights.methods.method import (
     Method,
@@ -64,6 +65,7 @@ METHODS: Final = {
         iso_c.METHOD,
         iso_cts.METHOD,
         tsv_m.METHOD,
+        wudi.METHOD,
     )
 }
 

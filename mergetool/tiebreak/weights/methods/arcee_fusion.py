@@ -43,7 +43,7 @@ def prepare(terms: Terms, parameters: Parameters, each: Each) -> Content:
 
     def importances(found: Doubles, start: int) -> Doubles:
         rows = np.arange(start, start + found.shape[1]) // width
-        return np.abs(found[0]) * divergences[rows]
+        return np.asarray(np.abs(found[0]) * divergences[rows])
 
     threshold = _threshold(pair, importances, each)
 

@@ -17,6 +17,7 @@ from tiebreak.weights.dtypes import DTYPES
 from tiebreak.weights.gram import deltas
 from tiebreak.weights.kernels import Run, Side, host
 from tiebreak.weights.kernels.portable import LOWER, QUIETLY
+from tiebreak.weights.methods.method import combined
 from tiebreak.weights.trim import no_counts
 
 if TYPE_CHECKING:
@@ -62,9 +63,10 @@ def counts_of(terms: Terms, sizes: Change, each: Each) -> Counts:
                 found = sizes(deltas(terms.base, terms.sides, at, min(at + BLOCK, stop)), at)
             bits = float_bits(found)
             bits = bits[bits != 0]
-            if prefix is not None:
-                bits = bits[bits >> LOWER == prefix] & ((1 << LOWER) - 1)
-            places = bits if prefix is not None else bits >> LOWER
+            if prefix is None:
+                places = bits >> LOWER
+            else:
+                places = bits[bits >> LOWER == prefix] & ((1 << LOWER) - 1)
             total += np.bincount(places, minlength=len(total)).astype(np.uint32)
         return total
 
@@ -109,8 +111,6 @@ def agreed(votes: Doubles, values: Doubles, masses: Doubles | None) -> Doubles:
 
 def blended(terms: Terms, base: Side | None, weights: Doubles, where: Cut) -> Content:
     """The base plus the weighted sum of the models' deltas; the weights are [vector, model]."""
-    from tiebreak.weights.methods.method import combined
-
     if where.number == 1:
         sides = tuple(
             side._replace(weight=float(weight))

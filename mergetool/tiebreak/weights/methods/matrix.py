@@ -27,8 +27,8 @@ from tiebreak.errors import InputError
 from tiebreak.weights.blas import one_thread
 from tiebreak.weights.dtypes import DTYPES
 from tiebreak.weights.errors import shown
-from tiebreak.weights.kernels import Run
-from tiebreak.weights.kernels.portable import QUIETLY, moved, store
+from tiebreak.weights.kernels import Run, host
+from tiebreak.weights.methods.blocks import changes_of
 from tiebreak.weights.methods.method import Content, Parameters, Terms, combined, in_turn, number
 from tiebreak.weights.methods.method import numbers as numbers_of
 from tiebreak.weights.threeway import is_token_table
@@ -140,14 +140,19 @@ def merged(terms: Terms, parameters: Parameters, formula: Callable[[Tasks], Matr
 
 
 def _store(terms: Terms, scale: float, change: Matrix, first: int, room: memoryview) -> None:
-    """The base plus the scaled change. What does not move keeps its bits."""
-    width, base = DTYPES[terms.dtype].bits // 8, terms.known_base
+    """The base plus the scaled change."""
+    width, base, whole = (
+        DTYPES[terms.dtype].bits // 8,
+        terms.known_base,
+        np.ascontiguousarray(change),
+    )
 
     def write(start: int, stop: int) -> None:
-        origin = base.values(first + start, first + stop)
         out = room[(first + start) * width : (first + stop) * width]
-        with np.errstate(**QUIETLY):
-            values = moved(origin, change[start:stop] * scale)
-            store(Run(out, terms.dtype, first + start, stop - start), values)
+        run, origin = (
+            Run(out, terms.dtype, 0, stop - start),
+            base.part(first + start, first + stop),
+        )
+        host().combine(run, origin, (changes_of(whole[start:stop]),), scale)
 
-    in_turn(write, len(change))
+    in_turn(write, len(whole))

@@ -24,7 +24,9 @@ from tiebreak.weights.methods.method import (
 def prepare(terms: Terms, parameters: Parameters, each: Each) -> Content:
     """See `Method.prepare`."""
     scale = number(parameters, "scale")
-    return terms.sides[0].data if scale == 1 else combined(terms, None, terms.sides, scale)
+    if scale == 1 and terms.same():
+        return terms.sides[0].data
+    return combined(terms, None, terms.sides, scale)
 
 
 METHOD: Final = Method(

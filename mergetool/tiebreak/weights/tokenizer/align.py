@@ -6,20 +6,23 @@ from typing import TYPE_CHECKING, Final
 
 from tiebreak.errors import InputError, UsageError
 from tiebreak.weights.errors import shown
+from tiebreak.weights.tokenizer.chat import chosen, unknown_tokens
+from tiebreak.weights.tokenizer.chat import texts as chat_texts
 from tiebreak.weights.tokenizer.files import config_texts, tokenizer_texts
 from tiebreak.weights.tokenizer.growing import check_library
 from tiebreak.weights.tokenizer.heads import settle
 from tiebreak.weights.tokenizer.overlay import Overlay
 from tiebreak.weights.tokenizer.plan import NONE, plan
-from tiebreak.weights.tokenizer.reading import FILE, read
+from tiebreak.weights.tokenizer.reading import FILE, read, tokens_of
 from tiebreak.weights.tokenizer.request import Aligned
 from tiebreak.weights.tokenizer.rows import gathered
 from tiebreak.weights.tokenizer.tables import tables_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from tiebreak.weights.checkpoint import Checkpoint
+    from tiebreak.weights.tokenizer.heads import Heads
     from tiebreak.weights.tokenizer.plan import Plan
     from tiebreak.weights.tokenizer.reading import Known
     from tiebreak.weights.tokenizer.request import Inputs, Request
@@ -33,24 +36,50 @@ def align(inputs: Inputs, request: Request) -> Aligned:
     Raises `InputError`, with one line, for whatever is not certain; nothing is written then. The
     models that are given stay open, and stay the caller's to close.
     """
-    if request.chat:
-        raise UsageError("chat templates cannot be chosen yet")
     heads = settle(inputs)
-    folder = inputs.models[inputs.first].path
     if request.source is None:
+        folder = inputs.models[inputs.first].path
         texts = config_texts(folder, None, None, tied=heads.tied) if heads.tied is not None else {}
-        return Aligned(heads.models, texts, heads.notes)
+        return _with_chat(Aligned(heads.models, texts, heads.notes), inputs, request, folder)
+    return _by_token(inputs, request, heads)
+
+
+def _by_token(inputs: Inputs, request: Request, heads: Heads) -> Aligned:
     known = [read(model, name) for model, name in zip(inputs.models, inputs.names, strict=True)]
     found = plan(known, inputs.base, request)
     first, lead = known[inputs.first], known[found.lead]
-    texts = tokenizer_texts(folder, lead, found)
+    texts = tokenizer_texts(first.path, lead, found)
     if found.words or found.added:
         changed = texts[FILE]
         assert isinstance(changed, bytes)  # noqa: S101  (what is added to is written anew)
         check_library(changed, found)
-    texts |= config_texts(folder, (first, lead), found, tied=heads.tied)
+    texts |= config_texts(first.path, (first, lead), found, tied=heads.tied)
     models = _in_order(heads.models, known, found, inputs.scratch)
-    return Aligned(models, texts, (*heads.notes, *_notes(known, found)))
+    notes = (*heads.notes, *_notes(known, found))
+    aligned = Aligned(models, texts, notes)
+    return _with_chat(aligned, inputs, request, lead.path, found.tokens)
+
+
+def _with_chat(
+    aligned: Aligned,
+    inputs: Inputs,
+    request: Request,
+    folder: str,
+    tokens: Collection[str] | None = None,
+) -> Aligned:
+    """With the chat template that is asked for, in the files of the tokenizer in `folder`."""
+    if not request.chat:
+        return aligned
+    chat = chosen(request.chat, [model.path for model in inputs.models])
+    if not chat.text:
+        return aligned._replace(notes=(*aligned.notes, "chat template: no model has one"))
+    known = tokens if tokens is not None else tokens_of(folder)
+    unknown = unknown_tokens(chat, known)
+    notes = [f"chat template: {chat.source}"]
+    if unknown:
+        notes.append(f"chat template: the tokenizer does not know {_some(unknown)} as tokens")
+    texts = aligned.texts | chat_texts(chat, folder, aligned.texts)
+    return aligned._replace(texts=texts, notes=(*aligned.notes, *notes))
 
 
 def _in_order(

@@ -10,6 +10,7 @@ from tiebreak.errors import InputError
 from tiebreak.weights.errors import shown
 from tiebreak.weights.tokenizer.config import read_json, vocabulary_rows
 from tiebreak.weights.verifying.folder import Folder
+from tiebreak.weights.verifying.tokens import all_tokens
 from tiebreak.weights.vocabulary.files import CONFIG, SIZE
 from tiebreak.weights.vocabulary.union import OPAQUE, VocabularyError, read_tokens
 
@@ -66,6 +67,12 @@ def read(model: Checkpoint, name: str) -> Known:
     if rows is None:
         raise InputError(f"{shown(name)}: no tensor has as many rows as {CONFIG} says ({SIZE})")
     return Known(name, model.path, tokens, added, rows)
+
+
+def tokens_of(path: str) -> set[str]:
+    """Every token that the files of a folder mention, whether or not they agree."""
+    with closing(Folder(path)) as folder:
+        return {token for token, _, _ in all_tokens(folder)}
 
 
 def _tokens(folder: Folder, name: str) -> dict[str, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from contextlib import ExitStack
 
 import click
@@ -54,6 +55,8 @@ def command(
 def spread(weights: tuple[float, ...], number: int) -> tuple[float, ...]:
     """A weight for each of so many adapters."""
     found = weights or (1.0,)
+    if not all(map(math.isfinite, found)):
+        raise UsageError("--weight: expected numbers that are finite")
     if len(found) not in {1, number}:
         raise UsageError(f"--weight: {len(found)} numbers for {number} adapters")
     return found if len(found) == number else found * number

@@ -18,11 +18,10 @@ if TYPE_CHECKING:
 
 def _list(ctx: click.Context, _parameter: click.Parameter, wanted: bool) -> None:  # noqa: FBT001  (click's callback)
     if wanted:
-        from tiebreak.cli.weights.merge import described
+        from tiebreak.cli.weights.merge import list_methods
         from tiebreak.weights.adapters.rules import RULES
 
-        click.echo("\n".join(line for method in RULES.values() for line in described(method)))
-        ctx.exit()
+        list_methods(ctx, RULES)
 
 
 @click.command("merge")
