@@ -127,7 +127,9 @@ def command(  # noqa: PLR0913, PLR0917  (one for each option)
         named = [chosen.name, asked, sorted(parameters.items())]
         plan = plan_of(named, inputs) if resume else ""
         texts = together.texts | index_text(sides[0], planned)
-        texts |= tables.texts if tables is not None else {}
+        if tables is not None:
+            _check_apart(texts, tables)
+            texts |= tables.texts
         if _carded(card, sides[0]):
             known = ((base, *models), (origin, *sides))
             texts |= card_files(chosen, parameters, known, together.notes)
@@ -145,6 +147,16 @@ def _write_page(path: str, base: str, models: tuple[str, ...], method: str) -> N
     from tiebreak.cli.weights.diff import compare_all, write_page
 
     write_page(path, compare_all(models, base, spectra=False), f"Merged by {method}")
+
+
+def _check_apart(texts: Mapping[str, object], tables: Tables) -> None:
+    """Raise `UsageError` where two things would write one file."""
+    both = sorted(set(texts) & set(tables.texts))
+    if both:
+        raise UsageError(
+            f"--vocabulary union, and models that are tied differently or a chat template, change "
+            f"{both[0]}: use --tokenizer union"
+        )
 
 
 def _carded(wanted: bool | None, first: Checkpoint) -> bool:  # noqa: FBT001
