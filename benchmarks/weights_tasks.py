@@ -50,7 +50,7 @@ from tiebreak.learn.progress import progress
 from tiebreak.weights.checkpoint import open_checkpoint
 from tiebreak.weights.dtypes import decode
 from tiebreak.weights.engine import Output, write_checkpoint
-from tiebreak.weights.importance import FISHER
+from tiebreak.weights.importance import FISHER, GRAM
 from tiebreak.weights.methods import METHODS
 
 if TYPE_CHECKING:
@@ -373,10 +373,11 @@ class Files:
         return path
 
     def estimate(self, tasks: Sequence[Task], heads: Sequence[nn.Linear], examples: int) -> None:
-        """The Fisher of each expert on its own task, beside it."""
+        """The Fisher and the Grams of each expert on its own task, beside it."""
         for expert, task, head in zip(self.experts, tasks, heads, strict=True):
-            found = fisher(self.read(expert), head, task.train.images[:examples])
-            self.write(Path(FISHER.beside(str(expert))).stem, found)
+            weights, images = self.read(expert), task.train.images[:examples]
+            self.write(Path(FISHER.beside(str(expert))).stem, fisher(weights, head, images))
+            self.write(Path(GRAM.beside(str(expert))).stem, grams(weights, images))
 
     def read(self, path: Path) -> Weights:
         """A file's tensors."""
@@ -439,6 +440,22 @@ def fisher(weights: Weights, head: nn.Linear, images: Tensor) -> Weights:
 
     found = torch.func.vmap(squares, chunk_size=4)(images)
     return {name: values.mean(0).detach() for name, values in found.items()}
+
+
+@torch.no_grad()
+def grams(weights: Weights, images: Tensor) -> Weights:
+    """The mean of x x' over the inputs x of every linear layer."""
+    trunk, found = Trunk(), {}
+    trunk.load_state_dict(weights)
+
+    def seen(name: str, inputs: Tensor) -> None:
+        found[f"{name}.weight"] = inputs.T @ inputs / len(inputs)
+
+    for name, module in trunk.named_modules():
+        if isinstance(module, nn.Linear):
+            module.register_forward_pre_hook(lambda _, given, name=name: seen(name, given[0]))
+    trunk(images)
+    return found
 
 
 # Report -------------------------------------------------------------------------------------------
