@@ -31,7 +31,7 @@ import tiebreak
 from tiebreak.weights.checkpoint import open_checkpoint
 from tiebreak.weights.dtypes import encode
 from tiebreak.weights.engine import Output, write_checkpoint
-from tiebreak.weights.importance import beside
+from tiebreak.weights.importance import FISHER
 from tiebreak.weights.kernels import computing_on, host, native
 from tiebreak.weights.methods import check, method_named
 from tiebreak.weights.whole import Models, merge_models, write_models
@@ -112,7 +112,7 @@ def make_models(folder: Path, elements: int) -> None:
         write_checkpoint(str(path), [*tensors(count, columns, seed, "BF16")], {"format": "pt"})
         if seed:
             fisher = [*tensors(count, columns, seed + len(NAMES), "F32")]
-            write_checkpoint(str(folder / beside(path.name)), fisher, {"format": "pt"})
+            write_checkpoint(str(folder / FISHER.beside(path.name)), fisher, {"format": "pt"})
 
 
 def tensors(count: int, columns: int, seed: int, dtype: str) -> list[Output]:
@@ -170,7 +170,9 @@ def merge(
     begun = time.perf_counter()
     with computing_on(device), ExitStack() as stack:
         files = [folder / f"{name}.safetensors" for name in NAMES]
-        fishers = [folder / beside(path.name) for path in files[1:] if chosen.needs_importance]
+        fishers = [
+            folder / FISHER.beside(path.name) for path in files[1:] if chosen.needs_importance
+        ]
         base, *sides = (stack.enter_context(open_checkpoint(str(path))) for path in files)
         importances = [stack.enter_context(open_checkpoint(str(path))) for path in fishers]
         checked = check(chosen, parameters, len(sides))

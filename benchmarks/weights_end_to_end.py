@@ -39,7 +39,8 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
 from transformers.utils import logging
 
-from tiebreak.learn.fisher import How, write_fisher
+from tiebreak.learn.fisher import write_fisher
+from tiebreak.learn.loaded import How
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

@@ -10,6 +10,7 @@ whole commands, from the start of the interpreter to the renamed and synced outp
     floor 2, floor 3   read 2 or 3 models in pieces of 1 MiB and write one, with the same fsync
     linear, ...        `tiebreak weights merge` with the method's defaults
     numpy ...          a plain loop over the tensors with numpy in float32, without start-up
+    iso_c, tsv_m, ...  the methods that see matrices, once: they take minutes
     mergekit ...       `mergekit-yaml`, once, when it is there
     start              merging models of one number
     18000 tensors      TIES of a model of 18,000 tensors of 6 KB, and of its half
@@ -52,6 +53,7 @@ QUARTER: Final = 4
 BOUNDS: Final = {"linear": 2.0, "task_arithmetic": 2.5, "ties": 4.0}
 FLOORS: Final = {"linear": "floor 2", "slerp": "floor 2"}  # the others read the base as well
 METHODS: Final = ("linear", "task_arithmetic", "ties", "ties model", "dare", "slerp")
+MATRICES: Final = ("iso_c", "iso_cts", "tsv_m", "wudi")  # minutes of linear algebra
 THEIRS: Final = ("linear", "task_arithmetic", "ties", "dare", "slerp")
 MERGE: Final = "import sys; from tiebreak.cli import main; sys.exit(main())"
 
@@ -86,7 +88,11 @@ def main() -> None:
 
 def variants(models: Path, work: Path, mergekit: str | None) -> tuple[Variants, Variants]:
     """What is run in every round, and what is so slow that it is run once."""
-    once = {**loops(models, work), **(mergekits(models, work, mergekit) if mergekit else {})}
+    once = {
+        **matrices(models, work),
+        **loops(models, work),
+        **(mergekits(models, work, mergekit) if mergekit else {}),
+    }
     return {**floors(models, work), **ours(models, work)}, once
 
 
@@ -143,6 +149,11 @@ def ours(models: Path, work: Path) -> Variants:
     quarter = sparse(models, work / "quarter")
     found["a quarter changed"] = partial(merge, quarter, work, "--method", "ties")
     return found
+
+
+def matrices(models: Path, work: Path) -> Variants:
+    """The methods that decompose every matrix."""
+    return {name: partial(merge, models, work, "--method", name) for name in MATRICES}
 
 
 def merge(models: Path, work: Path, *options: str) -> Measured:

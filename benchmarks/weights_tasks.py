@@ -2,6 +2,7 @@
 """Eight tasks, eight models fine-tuned from one base: what does each method make of them?
 
     python benchmarks/weights_tasks.py [--seeds 5] [--quick] [--only METHOD...] [--json FILE]
+    python benchmarks/weights_tasks.py --from FILE...
 
 The protocol is that of the CLIP benchmark (Ilharco et al., arXiv 2212.04089; FusionBench): one
 trunk for all tasks, a frozen head for each. The tasks are scikit-learn's handwritten digits, seen
@@ -12,6 +13,7 @@ safetensors, and every registered method merges the eight by the command `tiebre
 
 A figure is accuracy on digits that nobody trained on, divided by that of the task's own fine-tuned
 model, and the mean over the tasks, in percent, with a 95 % interval (Student's t, over the seeds).
+The last column is the tuned figure minus that of Task Arithmetic, seed by seed.
 
     default   the method as it is, with no choice
     tuned     times lambda, which is chosen for each seed on other digits that nobody trained on;
@@ -48,7 +50,7 @@ from tiebreak.learn.progress import progress
 from tiebreak.weights.checkpoint import open_checkpoint
 from tiebreak.weights.dtypes import decode
 from tiebreak.weights.engine import Output, write_checkpoint
-from tiebreak.weights.importance import beside
+from tiebreak.weights.importance import FISHER, GRAM
 from tiebreak.weights.methods import METHODS
 
 if TYPE_CHECKING:
@@ -65,6 +67,7 @@ WIDTH, HIDDEN, DEPTH = 128, 256, 2
 TRAINED, CHOSEN_ON = 1000, 300  # digits; the other 497 are for the figures
 LAMBDAS: Final = (0.1, 0.2, 0.3, 0.4, 0.5, 0.7, 1.0, 1.5, 2.0, 3.0)
 MOVES: Final = (0.003, 0.01, 0.02, 0.03, 0.05, 0.1)
+BESIDE: Final = "task_arithmetic"
 APART: Final = {"layer_swap", "passthrough"}
 DEFAULTS: Final[dict[str, dict[str, object]]] = {"nearswap": {"t": 0.01}}
 
@@ -125,7 +128,27 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="less training, less to choose from")
     parser.add_argument("--only", nargs="+", choices=list(METHODS), metavar="METHOD")
     parser.add_argument("--json", type=Path)
+    parser.add_argument("--from", nargs="+", type=Path, dest="files", help="print saved results")
     given = parser.parse_args()
+    outcomes = saved(given.files) if given.files else measured(given)
+    for line in table(outcomes):
+        print(line)
+    if given.json:
+        given.json.write_text(json.dumps([outcome._asdict() for outcome in outcomes]))
+
+
+def saved(files: Sequence[Path]) -> list[Outcome]:
+    """Of runs with the same seeds, which may be of different methods."""
+    runs = [[Outcome(**one) for one in json.loads(file.read_text())] for file in files]
+    for outcomes in runs[1:]:
+        for first, other in zip(runs[0], outcomes, strict=True):
+            for known, more in zip(first[1:], other[1:], strict=True):
+                known.update(more)
+    return runs[0]
+
+
+def measured(given: argparse.Namespace) -> list[Outcome]:
+    """One seed after the other."""
     setting = QUICK if given.quick else Setting()
     methods = given.only or [name for name in METHODS if name not in APART]
     outcomes = []
@@ -134,10 +157,7 @@ def main() -> None:
         for seed in range(given.seeds):
             outcomes += [run(seed, setting, methods, lambda: bar.advance(shown))]
             print(f"seed {seed}: done", file=sys.stderr)
-    for line in table(outcomes):
-        print(line)
-    if given.json:
-        given.json.write_text(json.dumps([outcome._asdict() for outcome in outcomes]))
+    return outcomes
 
 
 def run(
@@ -353,10 +373,11 @@ class Files:
         return path
 
     def estimate(self, tasks: Sequence[Task], heads: Sequence[nn.Linear], examples: int) -> None:
-        """The Fisher of each expert on its own task, beside it."""
+        """The Fisher and the Grams of each expert on its own task, beside it."""
         for expert, task, head in zip(self.experts, tasks, heads, strict=True):
-            found = fisher(self.read(expert), head, task.train.images[:examples])
-            self.write(Path(beside(str(expert))).stem, found)
+            weights, images = self.read(expert), task.train.images[:examples]
+            self.write(Path(FISHER.beside(str(expert))).stem, fisher(weights, head, images))
+            self.write(Path(GRAM.beside(str(expert))).stem, grams(weights, images))
 
     def read(self, path: Path) -> Weights:
         """A file's tensors."""
@@ -421,26 +442,56 @@ def fisher(weights: Weights, head: nn.Linear, images: Tensor) -> Weights:
     return {name: values.mean(0).detach() for name, values in found.items()}
 
 
+@torch.no_grad()
+def grams(weights: Weights, images: Tensor) -> Weights:
+    """The mean of x x' over the inputs x of every linear layer."""
+    trunk, found = Trunk(), {}
+    trunk.load_state_dict(weights)
+
+    def seen(name: str, inputs: Tensor) -> None:
+        found[f"{name}.weight"] = inputs.T @ inputs / len(inputs)
+
+    for name, module in trunk.named_modules():
+        if isinstance(module, nn.Linear):
+            module.register_forward_pre_hook(lambda _, given, name=name: seen(name, given[0]))
+    trunk(images)
+    return found
+
+
 # Report -------------------------------------------------------------------------------------------
 
 
 def table(outcomes: Sequence[Outcome]) -> Iterator[str]:
-    """Percent of the individual models, the best tuned one first; what was chosen most often."""
-    yield "| method | default | tuned | lambda (t), by seed |"
-    yield "|---|---|---|---|"
+    """Percent of the individual models, the best tuned one first."""
+    yield f"| method | default | tuned | lambda (t), by seed | tuned, minus {BESIDE} |"
+    yield "|---|---|---|---|---|"
     for name in outcomes[0].reference:
-        yield f"| *{name}* | {interval([normalised(o, o.reference[name]) for o in outcomes])} | | |"
-    rows = []
-    for name in outcomes[0].tuned:
-        found = [outcome for outcome in outcomes if name in outcome.tuned]
-        default = interval([normalised(one, one.default[name]) for one in found])
-        values = [normalised(one, one.tuned[name]) for one in found]
-        chosen = ", ".join(f"{one.chosen[name]:g}" for one in found)
-        rows.append((statistics.mean(values), name, default, interval(values), chosen))
-    for _, *cells in sorted(rows, reverse=True):
-        yield f"| {' | '.join(cells)} |"
+        found = [normalised(one, one.reference[name]) for one in outcomes]
+        yield f"| *{name}* | {interval(found)} | | | |"
+    rows = sorted((row(name, outcomes) for name in outcomes[0].tuned), reverse=True)
+    yield from (text for _, text in rows)
     for name, reason in outcomes[0].failed.items():
         yield f"{name}: {reason}"
+
+
+def row(name: str, outcomes: Sequence[Outcome]) -> tuple[float, str]:
+    """What a method is sorted by, and its line."""
+    found = [one for one in outcomes if name in one.tuned]
+    values = [normalised(one, one.tuned[name]) for one in found]
+    cells = [
+        name,
+        interval([normalised(one, one.default[name]) for one in found]),
+        interval(values),
+        ", ".join(f"{one.chosen[name]:g}" for one in found),
+        interval(
+            [
+                value - normalised(one, one.tuned[BESIDE])
+                for value, one in zip(values, found, strict=True)
+                if BESIDE in one.tuned
+            ]
+        ),
+    ]
+    return statistics.mean(values), f"| {' | '.join(cells)} |"
 
 
 def normalised(outcome: Outcome, found: Sequence[float]) -> float:
@@ -450,7 +501,9 @@ def normalised(outcome: Outcome, found: Sequence[float]) -> float:
 
 
 def interval(values: Sequence[float]) -> str:
-    """``87.1 +- 0.9``: the mean, and half a 95 % interval."""
+    """``87.1 ± 0.9``: the mean, and half a 95 % interval."""
+    if not values:
+        return ""
     mean = statistics.mean(values)
     if len(values) == 1:
         return f"{mean:.1f}"

@@ -14,8 +14,11 @@ pytest.importorskip("torch")
 
 from tiebreak.learn import boosting, verdicts
 from tiebreak.learn.calibrate import isotonic, ladder
+from tiebreak.learn.evaluate import Opinion, used
 from tiebreak.learn.examples import files, read_all, read_counts
 from tiebreak.learn.split import FOLDS, fold_of
+from tiebreak.policy import Policy
+from tiebreak.ranker.calibration import Calibration, Step
 from tiebreak.ranker.features import names
 from tiebreak.ranker.trees import Trees, table
 
@@ -85,6 +88,23 @@ def test_a_model_is_trained_calibrated_and_measured(tmp_path: Path) -> None:
     done = repo.tiebreak("learn", "evaluate", str(data), "--model", str(tmp_path / "model"))
     assert done.returncode == 0, done.stderr.decode()
     assert b"trained on, so too good: a" in done.stdout
+    assert b"by your policy (apply 0.95, commit 0.98)" in done.stdout
+
+
+def test_evaluation_counts_what_the_policy_would_write() -> None:
+    calibration = Calibration([(0.0, 0.0), (1.0, 1.0)], [Step(0.9, 96, 100, 0.96)], 0.0)
+    opinion = Opinion("r", "python", False, True, 0.97, True, True, True, True, False)  # noqa: FBT003
+    found = [
+        opinion,
+        opinion._replace(right=False),
+        opinion._replace(drops=True),
+        opinion._replace(sure=0.5),
+        opinion._replace(bounded=False),
+    ]
+    assert used(found, calibration, Policy()) == (2, 1)
+    assert used(found, calibration, Policy(apply=0.97)) == (0, 0)
+    assert used(found, calibration, Policy(commit=0.9)) == (3, 2)
+    assert used(found, calibration, Policy(most="suggest")) == (0, 0)
 
 
 def test_flat_trees_say_what_lightgbm_says() -> None:

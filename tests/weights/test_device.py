@@ -11,7 +11,7 @@ from test_engine import Case, model, tiebreak_merge
 
 from conftest import pretend_missing
 from tiebreak.weights import kernels as chosen
-from tiebreak.weights.importance import beside
+from tiebreak.weights.importance import FISHER
 from tiebreak.weights.kernels import portable
 from tiebreak.weights.kernels.device import Device
 
@@ -37,7 +37,7 @@ def test_whole_models_are_the_same_bytes(
     models = [str(model(tmp_path / f"{seed}.safetensors", seed)) for seed in range(3)]
     if method == "fisher":
         for path in models[1:]:  # the model's own squares would do; any that are not negative
-            same = model(tmp_path / beside(path), 7)
+            same = model(tmp_path / FISHER.beside(path), 7)
             squared(same)
     given = ["--set", "layers=0"] if method == "layer_swap" else []
     outputs = [tmp_path / f"out{number}" for number in range(2)]

@@ -11,7 +11,8 @@ from tiebreak.cli.dispatch import run
 from tiebreak.errors import UsageError
 from tiebreak.weights.checkpoint import open_checkpoint
 from tiebreak.weights.dtypes import decode, encode
-from tiebreak.weights.importance import MODEL, beside, content_of
+from tiebreak.weights.importance import FISHER as KIND
+from tiebreak.weights.importance import MODEL, content_of
 from tiebreak.weights.kernels import Side
 from tiebreak.weights.methods import METHODS, Terms, check, merge_tensor
 from tiny import checkpoint, full, tensors
@@ -184,7 +185,7 @@ def models(tmp_path: Path) -> Path:
         file.write_bytes(checkpoint(model))
         with open_checkpoint(str(file)) as found:
             metadata = {"format": "pt", MODEL: content_of(found)}
-        (tmp_path / name / beside(file.name)).write_bytes(checkpoint(fisher, metadata))
+        (tmp_path / name / KIND.beside(file.name)).write_bytes(checkpoint(fisher, metadata))
     return tmp_path
 
 

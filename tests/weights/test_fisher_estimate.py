@@ -16,7 +16,7 @@ from conftest import pretend_missing
 from tiebreak.cli.dispatch import run
 from tiebreak.weights.checkpoint import open_checkpoint
 from tiebreak.weights.dtypes import decode
-from tiebreak.weights.importance import ESTIMATE
+from tiebreak.weights.importance import FISHER
 from weights_end_to_end import byte_tokenizer, new_model
 
 if TYPE_CHECKING:
@@ -122,7 +122,7 @@ def test_drawn_and_empirical_are_different_and_say_so(causal: Path, tmp_path: Pa
         file = tmp_path / f"{len(options)}.safetensors"
         values = estimate(causal, file, *options)
         with open_checkpoint(str(file)) as written:
-            found[(written.metadata or {})[ESTIMATE]] = values["transformer.wte.weight"]
+            found[(written.metadata or {})[FISHER.estimate]] = values["transformer.wte.weight"]
     told, (drawn, empirical) = list(found), found.values()
     sample = f"6 examples of at most {LENGTH} tokens, seed 0"
     assert told == [

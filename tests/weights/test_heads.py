@@ -76,6 +76,17 @@ def test_what_contradicts_itself_is_refused(
     assert not out.exists()
 
 
+def test_a_union_of_the_other_kind_does_not_untie(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    plain, more = trained("bpe", FIRST), trained("bpe", FIRST, ["<|x|>"])
+    kinds = ((plain, TIED), (more, TIED), (plain, OWN))
+    names = [saved(tmp_path / f"m{n}", one, n, **kind) for n, (one, kind) in enumerate(kinds)]
+    assert tiebreak_merge(names, tmp_path / "out", *TASK, "--vocabulary", "union") == 2
+    assert "use --tokenizer union" in capsys.readouterr().err
+    assert tiebreak_merge(names, tmp_path / "out", *TASK, "--tokenizer", "union") == 0
+
+
 def test_an_index_names_the_output_that_came_in(tmp_path: Path) -> None:
     names, out = models(tmp_path, TIED, TIED, OWN), tmp_path / "out"
     held = merged(tmp_path / "m1")

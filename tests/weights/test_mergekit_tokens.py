@@ -127,3 +127,15 @@ def test_what_cannot_be(
 def test_a_base_that_there_is_not(models: Path, capsys: pytest.CaptureFixture[str]) -> None:
     recipe = RECIPE.replace("base_model: base\n", "") + "tokenizer_source: base\n"
     assert "recipe.yml:7: the tokenizer of the base needs a base" in refusal(models, recipe, capsys)
+
+
+def test_a_chat_template(models: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    merged(models, f"{RECIPE}tokenizer_source: base\nchat_template: chatml\n")
+    assert "<|im_start|>" in (models / "out" / "chat_template.jinja").read_text()
+    written = "{{ messages[0].content }}"
+    merged(models, f'{RECIPE}tokenizer_source: base\nchat_template: "{written}"\n', out="own")
+    assert (models / "own" / "chat_template.jinja").read_text() == written
+    (models / "out").rename(models / "done")
+    found = refusal(models, f"{RECIPE}tokenizer_source: base\nchat_template: chatlm\n", capsys)
+    assert found.startswith("tiebreak: recipe.yml:9: ")
+    assert "chatml" in found

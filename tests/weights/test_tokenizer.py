@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import itertools
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from test_engine import tiebreak_merge
+from tokenizers import Tokenizer
 
 import vocabularies
 from models import EMBED, HEAD, SINGLE
+from tiebreak.weights.tokenizer.plan import MEAN, plan
+from tiebreak.weights.tokenizer.reading import Known
+from tiebreak.weights.tokenizer.request import Request
 from tiebreak.weights.verify import verify
 from tiny import full
 from vocabularies import FIRST, KINDS, SECOND, ids, merged, read, row_of, saved, trained, values
@@ -136,3 +143,196 @@ def test_transformers_reads_the_union(tmp_path: Path) -> None:
     assert found.get_vocab() == union
     assert found.encode("<|im_start|>", add_special_tokens=False) == [union["<|im_start|>"]]
     assert found.decode(found.encode(FIRST), skip_special_tokens=True) == FIRST
+
+
+def test_every_file_with_a_vocabulary_grows(tmp_path: Path) -> None:
+    base, one, two = three(tmp_path, "wordpiece")
+    folder, known = Path(base), vocabularies.vocabulary(Path(base))
+    words = sorted(set(known) - {"<|pad|>"}, key=known.__getitem__)
+    vocabularies.write(folder, "vocab.json", {word: known[word] for word in words})
+    vocabularies.write(folder, "added_tokens.json", {"<|pad|>": known["<|pad|>"]})
+    (folder / "vocab.txt").write_text("".join(f"{word}\n" for word in words))
+    (folder / "tokenizer.model").write_bytes(b"pieces")
+    out = tmp_path / "out"
+    assert tiebreak_merge([base, one, two], out, *LINEAR, "--tokenizer", "union") == 0
+    union = vocabularies.vocabulary(out)
+    added = {"<|pad|>", "<|im_start|>", "<|im_end|>"}
+    assert read(out, "added_tokens.json") == {token: union[token] for token in added}
+    assert set(read(out, "vocab.json")) == set(union) - added
+    lines = (out / "vocab.txt").read_text().splitlines()
+    assert lines == sorted(union, key=union.__getitem__)
+    decoder = read(out, "tokenizer_config.json")["added_tokens_decoder"]
+    assert {entry["content"] for entry in decoder.values()} == added
+    assert not (out / "tokenizer.model").exists()
+    assert verify(str(out)) == []
+
+
+def test_tokens_alone_leave_the_pieces_as_they_are(tmp_path: Path) -> None:
+    base, one, _ = three(tmp_path)
+    (Path(base) / "tokenizer.model").write_bytes(b"pieces")
+    assert tiebreak_merge([base, one], tmp_path / "out", *LINEAR, "--tokenizer", "union") == 0
+    assert (tmp_path / "out/tokenizer.model").read_bytes() == b"pieces"
+    before = vocabularies.read(Path(base), "tokenizer.json")["model"]
+    assert read(tmp_path / "out", "tokenizer.json")["model"] == before
+
+
+def test_a_row_of_another_type_is_rounded_once(tmp_path: Path) -> None:
+    base = saved(tmp_path / "base", trained("bpe", FIRST), 1 / 3, dtype="float16")
+    side = saved(tmp_path / "side", trained("bpe", SECOND), 1 / 3)
+    assert tiebreak_merge([base, side], tmp_path / "out", *LINEAR, "--tokenizer", "base") == 0
+    numbers = vocabularies.vocabulary(tmp_path / "out")
+    own = vocabularies.vocabulary(Path(side))
+    table = merged(tmp_path / "out")[EMBED]
+    assert table.dtype == np.float32  # the first model's
+    for token, number in numbers.items():
+        value = np.float32(row_of(token, 1 / 3))
+        assert table[number, 0] == (value if token in own else np.float16(value)), token
+
+
+def test_a_table_in_a_layer_is_known_by_its_length(tmp_path: Path) -> None:
+    base, side = three(tmp_path)[::2]
+    inside = "model.layers.0.mlp.up_proj.weight"
+    for name, of in ((base, 1), (side, 3)):
+        held = merged(Path(name))
+        held[inside] = full(of, len(held[EMBED]), 3)
+        (Path(name) / SINGLE).write_bytes(vocabularies.checkpoint(held))
+    sizes = {len(merged(Path(name))[inside]) for name in (base, side)}
+    assert len(sizes) == 2  # it follows the vocabulary from model to model
+    assert tiebreak_merge([base, side], tmp_path / "out", *LINEAR, "--tokenizer", "base") == 0
+    assert len(merged(tmp_path / "out")[inside]) == len(merged(tmp_path / "out")[EMBED])
+
+
+def test_a_layer_as_wide_as_the_vocabulary_is_no_table(tmp_path: Path) -> None:
+    base = saved(tmp_path / "base", trained("bpe", FIRST), 0)
+    swapped = Tokenizer.from_str(_swapped(trained("bpe", FIRST).to_str(), "a", "t"))
+    side, inside = saved(tmp_path / "side", swapped, 8), "model.layers.0.mlp.up_proj.weight"
+    for name in (base, side):
+        held = merged(Path(name))
+        held[inside] = np.arange(2.0 * len(held[EMBED]), dtype=np.float32).reshape(-1, 2)
+        (Path(name) / SINGLE).write_bytes(vocabularies.checkpoint(held))
+    assert tiebreak_merge([base, side], tmp_path / "out", *LINEAR, "--tokenizer", "base") == 0
+    found = merged(tmp_path / "out")
+    assert np.array_equal(found[inside], merged(tmp_path / "side")[inside])
+    rows = values(found[EMBED], vocabularies.vocabulary(tmp_path / "base"))
+    assert rows == {token: row_of(token, 8) for token in rows}
+
+
+def _swapped(text: str, one: str, other: str) -> str:
+    """A tokenizer in which two tokens have each other's ids."""
+    found = json.loads(text)
+    known = found["model"]["vocab"]
+    known[one], known[other] = known[other], known[one]
+    return json.dumps(found)
+
+
+REFUSED: dict[str, tuple[tuple[str, ...], str]] = {
+    "with a union of the other kind": (
+        ("--tokenizer", "union", "--vocabulary", "union"),
+        "--tokenizer and --vocabulary union: give one of them",
+    ),
+    "of nobody": (("--tokenizer", "three"), "expected union, base or one of the models"),
+    "with a Fisher": (
+        ("--tokenizer", "union", "--method", "fisher"),
+        "fisher needs models with one tokenizer",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_options_that_do_not_go_together(
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options, said = REFUSED[name]
+    assert tiebreak_merge(three(tmp_path), tmp_path / "out", *LINEAR, *options) == 2
+    err = capsys.readouterr().err
+    assert said in err
+    assert err.count("\n") == 1
+    assert not (tmp_path / "out").exists()
+
+
+def without(name: str) -> None:
+    (Path(name) / "tokenizer.json").unlink()
+
+
+def only_pieces(name: str) -> None:
+    without(name)
+    (Path(name) / "tokenizer.model").write_bytes(b"pieces")
+
+
+def contradicting(name: str) -> None:
+    vocabularies.write(Path(name), "added_tokens.json", {"<|pad|>": 0})
+
+
+def broken(name: str) -> None:
+    (Path(name) / "config.json").write_text("{")
+
+
+def resized(name: str) -> None:
+    config = read(Path(name), "config.json")
+    held = merged(Path(name))
+    vocabularies.write(Path(name), "config.json", config | {"vocab_size": 2})
+    (Path(name) / SINGLE).write_bytes(vocabularies.checkpoint(held))
+
+
+BROKEN = {
+    "no tokenizer": (without, "has no tokenizer; if it is another model's, copy that one's files"),
+    "only pieces": (only_pieces, "tokenizer.model is not read, and there is no tokenizer.json"),
+    "files that disagree": (contradicting, "disagrees about the id of '<|pad|>'"),
+    "no configuration": (broken, "config.json: cannot be read as JSON"),
+    "another size": (resized, "model.embed_tokens.weight has"),
+}
+
+
+@pytest.mark.parametrize("number", [0, 2])
+@pytest.mark.parametrize("name", BROKEN)
+def test_what_is_not_certain_is_refused(
+    name: str, number: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    names = three(tmp_path)
+    damage, said = BROKEN[name]
+    damage(names[number])
+    assert tiebreak_merge(names, tmp_path / "out", *LINEAR, "--tokenizer", "union") == 2
+    err = capsys.readouterr().err
+    assert said in err
+    assert names[number] in err
+    assert err.count("\n") == 1
+
+
+def test_files_have_no_tokenizer(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    files = [f"{name}/{SINGLE}" for name in three(tmp_path)]
+    for option in (("--tokenizer", "union"), ("--chat-template", "auto")):
+        assert tiebreak_merge(files, tmp_path / "out", *LINEAR, *option) == 2
+        assert f"{option[0]} needs the tokenizers: name folders" in capsys.readouterr().err
+
+
+WORDS = [a + b for a in "abc" for b in ("", *"abc")]
+
+
+@given(
+    st.lists(st.lists(st.sampled_from(WORDS), unique=True, min_size=1), min_size=1, max_size=4),
+    st.sampled_from([0, None]),
+    st.integers(0, 3),
+)
+def test_a_plan_gives_each_token_its_own_row(
+    words: list[list[str]], base: int | None, padding: int
+) -> None:
+    models = [
+        Known(f"{n}", "", {word: i for i, word in enumerate(held)}, {}, len(held) + padding)
+        for n, held in enumerate(words)
+    ]
+    found = plan(models, base, Request("union"))
+    assert sorted(found.tokens.values()) == list(range(len(found.tokens)))
+    assert set(found.tokens) == {word for held in words for word in held}
+    assert {word: found.tokens[word] for word in words[0]} == models[0].tokens
+    assert found.rows == max(len(found.tokens), models[0].rows)
+    for token, number in found.tokens.items():
+        for model, own in zip(models, found.own, strict=True):
+            assert own[number] == model.tokens.get(token, -1)
+        donor = int(found.donor[number])
+        having = [n for n, model in enumerate(models) if token in model.tokens]
+        if donor >= 0:
+            assert donor in having
+            assert models[donor].tokens[token] == found.donor_row[number]
+        else:
+            assert len(having) > 1
+            assert donor == MEAN

@@ -13,7 +13,7 @@ from test_engine import tiebreak_merge
 
 from models import EMBED, INDEX, grown, model, sharded
 from tiebreak.weights.checkpoint import open_checkpoint
-from tiebreak.weights.importance import beside
+from tiebreak.weights.importance import FISHER as KIND
 from tiebreak.weights.partial import Partial, partial_folder
 from tiebreak.weights.verify import verify
 from tiny import checkpoint, full
@@ -89,7 +89,7 @@ def with_fishers(names: list[str]) -> None:
     for name, value in zip(names, (0, 1, 3), strict=True):
         with open_checkpoint(name) as found:
             held = {tensor: full(value, *found.info(tensor).shape) for tensor in found.names}
-        (Path(name) / beside(INDEX)).write_bytes(checkpoint(held))
+        (Path(name) / KIND.beside(INDEX)).write_bytes(checkpoint(held))
 
 
 @pytest.mark.parametrize("end", ["", f"/{INDEX}"])
@@ -102,7 +102,7 @@ def test_a_fisher_is_an_input_too(
     with monkeypatch.context() as stopping:
         stopped_after_one(stopping)
         assert tiebreak_merge(named, out, *FISHER, "--resume") == 130
-    os.utime(tmp_path / "ours" / beside(INDEX))
+    os.utime(tmp_path / "ours" / KIND.beside(INDEX))
     assert tiebreak_merge(named, out, *FISHER, "--resume") == 2
     assert "begun with another method, other parameters or inputs" in capsys.readouterr().err
 

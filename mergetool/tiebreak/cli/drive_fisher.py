@@ -21,15 +21,16 @@ if TYPE_CHECKING:
 
     from tiebreak.cli.drive import Context, Request
     from tiebreak.weights.checkpoint import Checkpoint
+    from tiebreak.weights.importance import Kind
 
 
 def fishers(request: Request, context: Context) -> closing[Fishers]:
     """Finds the Fisher of both sides, for the time of the ``with`` statement."""
     versions = {"ours": request.ours, "theirs": request.theirs}
-    return closing(Fishers(lambda side: _opened(request, versions[side], context)))
+    return closing(Fishers(lambda side, kind: _opened(kind, request, versions[side], context)))
 
 
-def _opened(request: Request, version: str, context: Context) -> Checkpoint:
+def _opened(kind: Kind, request: Request, version: str, context: Context) -> Checkpoint:
     """The Fisher file that a commit has beside this version of the model.
 
     Its content is written to where the result will be, of which nothing is left whatever happens.
@@ -38,42 +39,43 @@ def _opened(request: Request, version: str, context: Context) -> Checkpoint:
     from tiebreak.weights.checkpoint import open_checkpoint
 
     copy = f"{request.target}.result"
-    save(_blob(request.path, version, context), copy)
+    save(_blob(kind, request.path, version, context), copy)
     try:
         with open(copy, "rb") as file:
             pointer = parse_pointer(file.read(LONGEST_POINTER + 1))
-        return open_checkpoint(copy if pointer is None else _object(pointer, context))
+        return open_checkpoint(copy if pointer is None else _object(kind, pointer, context))
     finally:
         os.unlink(copy)
 
 
-def _object(pointer: Pointer, context: Context) -> str:
+def _object(kind: Kind, pointer: Pointer, context: Context) -> str:
     storage = context.config.get("lfs.storage", "lfs")
     found = Store(common_dir(context.git_dir or os.curdir), storage).find(pointer)
     if found is None:
         oid = pointer.oid[:12]
-        raise InputError(f"the Git LFS object {oid} of its Fisher is not here; run: git lfs fetch")
+        raise InputError(
+            f"the Git LFS object {oid} of its {kind.word} is not here; run: git lfs fetch"
+        )
     return found
 
 
-def _blob(path: str, version: str, context: Context) -> str:
+def _blob(kind: Kind, path: str, version: str, context: Context) -> str:
     """The object that is the Fisher file of a version."""
     from tiebreak.git.command import git
 
     oid = git("hash-object", "--no-filters", "--", os.path.abspath(version)).line
-    return fisher_blob(path, oid, _commits(context))
+    return fisher_blob(kind, path, oid, _commits(context))
 
 
-def fisher_blob(path: str, oid: str, commits: Iterable[str]) -> str:
+def fisher_blob(kind: Kind, path: str, oid: str, commits: Iterable[str]) -> str:
     """The Fisher file of the first commit that has this blob at this path, and one beside it.
 
     Names that are no commits are passed over. Raises `InputError` that says what is missing.
     """
     from tiebreak.git.command import git
-    from tiebreak.weights.importance import MAKE, beside
 
     known = [commit for commit in dict.fromkeys(commits) if "\n" not in commit]
-    names = [f"{commit}:{name}" for commit in known for name in (path, beside(path))]
+    names = [f"{commit}:{name}" for commit in known for name in (path, kind.beside(path))]
     asked = git("cat-file", "--batch-check", stdin=os.fsencode("\n".join(names)))
     lines = os.fsdecode(asked.out).splitlines()
     found = [
@@ -82,10 +84,12 @@ def fisher_blob(path: str, oid: str, commits: Iterable[str]) -> str:
         if model.startswith(f"{oid} ")
     ]
     if not found:
-        raise InputError("no known commit has this version at this path, so its Fisher is unknown")
+        raise InputError(
+            f"no known commit has this version at this path, so its {kind.word} is unknown"
+        )
     blobs = [words[0] for words in found if words[1:2] == ["blob"]]
     if not blobs:
-        raise InputError(f"its commit has no {beside(path)}; {MAKE}")
+        raise InputError(f"its commit has no {kind.beside(path)}; {kind.make}")
     return blobs[0]
 
 

@@ -42,7 +42,8 @@ def _of_this_merge(journal: Journal, top: str) -> Iterator[tuple[str, Memory]]:
     """What files teach that were in conflict and were added since."""
     from tiebreak.git.stages import read_objects, settled
 
-    files = [file for file in settled(top) if file.obstacle is None]
+    # cat-file is asked by lines
+    files = [file for file in settled(top) if file.obstacle is None and "\n" not in file.path]
     names = [name for file in files for name in _names(file)]
     texts = read_objects(names, top)
     for place, file in enumerate(files):

@@ -30,7 +30,7 @@ from tiebreak.git.stages import EXECUTABLE, REGULAR, Unmerged, merged_mode, stag
 from tiebreak.journal import Decision
 from tiebreak.policy import COMMIT
 from tiebreak.recipe_errors import NAME
-from tiebreak.weights.checkpoint import FISHER_ENDING, INDEX_ENDING
+from tiebreak.weights.checkpoint import BESIDE_ENDINGS, INDEX_ENDING
 from tiebreak.weights.errors import CheckpointError
 from tiebreak.weights.vocabulary.union import OPAQUE
 
@@ -71,7 +71,7 @@ def solve_checkpoints(work: Work, conflicts: Sequence[Unmerged]) -> list[Outcome
     for conflict in conflicts:
         if _is_whole(conflict.path):
             by_folder.setdefault(os.path.dirname(conflict.path), []).append(conflict)
-        elif conflict.path.endswith(FISHER_ENDING):
+        elif conflict.path.endswith(BESIDE_ENDINGS):
             alone.append(conflict)
     commits = merging(work.repository.git_dir, work.top)
     found: list[Outcome] = []
@@ -348,7 +348,7 @@ class _Folder:
 
 def _is_whole(path: str) -> bool:
     """Whether a file is a checkpoint, or a shard or the index of one."""
-    return path.endswith((CHECKPOINTS, INDEX_ENDING)) and not path.endswith(FISHER_ENDING)
+    return path.endswith((CHECKPOINTS, INDEX_ENDING)) and not path.endswith(BESIDE_ENDINGS)
 
 
 def _is_part(name: str) -> bool:

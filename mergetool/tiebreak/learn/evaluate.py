@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 
+from tiebreak.conflict import Judgement
 from tiebreak.learn.extend import extended
 from tiebreak.learn.source import is_source
 from tiebreak.learn.tensors import case_of
 from tiebreak.learn.verdicts import Summary, Verdicts, summary
+from tiebreak.policy import USED
 from tiebreak.ranker.company import Company
 from tiebreak.ranker.hands import Offer, hold
 
@@ -156,7 +158,13 @@ def used(found: list[Opinion], calibration: Calibration, policy: Policy) -> tupl
     written = [
         one
         for one in found
-        if one.bounded
-        and calibration.lower(one.sure) >= (policy.commit if one.drops else policy.apply)
+        if one.bounded and _writes(policy, calibration.lower(one.sure), drops=one.drops)
     ]
     return len(written), sum(one.right for one in written)
+
+
+def _writes(policy: Policy, lower: float, *, drops: bool) -> bool:
+    """See `tiebreak.resolve.resolve`: what drops an edit needs the bound of a commit."""
+    if drops and lower < policy.commit:
+        return False
+    return policy.action(Judgement(0.0, lower, "")) in USED

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 SINGLE: Final = "model.safetensors"
 INDEX_ENDING: Final = ".safetensors.index.json"
 FISHER_ENDING: Final = ".fisher.safetensors"
+GRAM_ENDING: Final = ".gram.safetensors"
+BESIDE_ENDINGS: Final = (FISHER_ENDING, GRAM_ENDING)  # of what speaks of another checkpoint
 
 _ENDING: Final = ".safetensors"
 _PICKLE: Final = (
@@ -179,7 +181,7 @@ def find_checkpoint(folder: str) -> str:
 
 
 def _is_single(name: str) -> bool:
-    return name.endswith(_ENDING) and not name.endswith(FISHER_ENDING)
+    return name.endswith(_ENDING) and not name.endswith(BESIDE_ENDINGS)
 
 
 def open_shard(path: str) -> Shard:

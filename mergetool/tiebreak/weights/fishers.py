@@ -1,4 +1,4 @@
-"""The Fisher of both sides of a git merge, each looked for when the first tensor needs it."""
+"""The Fisher or Gram of both sides of a git merge, looked for when the first tensor needs it."""
 
 from __future__ import annotations
 
@@ -6,18 +6,20 @@ from typing import TYPE_CHECKING
 
 from tiebreak.errors import InputError
 from tiebreak.weights.conflict import Tensor
-from tiebreak.weights.importance import misfit, staleness
+from tiebreak.weights.importance import KINDS, misfit, one_lacks, staleness
+from tiebreak.weights.methods import method_named
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tiebreak.weights.checkpoint import Checkpoint
     from tiebreak.weights.conflict import TensorConflict
+    from tiebreak.weights.importance import Kind
 
 
 def unknown(_conflict: TensorConflict) -> str:
     """Where there is nowhere to look."""
-    return "the Fisher of its sides is not known here"
+    return "what the method asks for beside the sides is not known here"
 
 
 class Fishers:
@@ -25,39 +27,43 @@ class Fishers:
 
     __slots__ = ("_find", "_opened")
 
-    def __init__(self, find: Callable[[str], Checkpoint]) -> None:
+    def __init__(self, find: Callable[[str, Kind], Checkpoint]) -> None:
         """Nothing is looked for yet."""
         self._find = find
-        self._opened: dict[str, Checkpoint | str] = {}
+        self._opened: dict[tuple[str, str], Checkpoint | str] = {}
 
     def __call__(self, conflict: TensorConflict) -> tuple[Tensor, ...] | str:
-        """The Fisher of ours and of theirs for one tensor, or why they are not known."""
+        """What ours and theirs have of one tensor, nothing, or why it is not known."""
+        assert conflict.method is not None  # noqa: S101  (asked for by a method only)
+        kind = KINDS[method_named(conflict.method.name).importance]
         found = []
         for side, tensor in (("ours", conflict.merge.ours), ("theirs", conflict.merge.theirs)):
             if tensor is None:
                 return f"{side} has no such tensor"
-            fisher = self._of(side, tensor.checkpoint)
-            if isinstance(fisher, str):
-                return fisher
-            reason = misfit(fisher, conflict.name, tensor.info.shape)
+            opened = self._of(side, kind, tensor.checkpoint)
+            if isinstance(opened, str):
+                return opened
+            reason = misfit(kind, opened, conflict.name, tensor.info.shape)
             if reason is not None:
                 return f"{side}: {reason}"
-            found.append(Tensor(fisher, conflict.name))
-        return tuple(found)
+            found.append(opened)
+        reason = one_lacks(kind, found, conflict.name)
+        return reason or tuple(Tensor(one, conflict.name) for one in found if conflict.name in one)
 
-    def _of(self, side: str, model: Checkpoint) -> Checkpoint | str:
-        if side not in self._opened:
+    def _of(self, side: str, kind: Kind, model: Checkpoint) -> Checkpoint | str:
+        place = (side, kind.name)
+        if place not in self._opened:
             try:
-                fisher = self._find(side)
+                found = self._find(side, kind)
             except InputError as error:
-                self._opened[side] = f"{side}: {error}"
+                self._opened[place] = f"{side}: {error}"
             else:
-                stale = staleness(fisher, model)
-                self._opened[side] = f"{side}: {stale}" if stale else fisher
-        return self._opened[side]
+                stale = staleness(kind, found, model)
+                self._opened[place] = f"{side}: {stale}" if stale else found
+        return self._opened[place]
 
     def close(self) -> None:
         """Give the files back."""
-        for fisher in self._opened.values():
-            if not isinstance(fisher, str):
-                fisher.close()
+        for found in self._opened.values():
+            if not isinstance(found, str):
+                found.close()

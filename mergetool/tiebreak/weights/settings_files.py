@@ -7,6 +7,7 @@ entries of their own: tokens that are described, and names; every other list is 
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from tiebreak.weights.threeway import in_order
@@ -28,6 +29,7 @@ class Style(NamedTuple):
     end: str = "\n"
 
 
+_INDENT: Final = re.compile(rb"[\[{]\n( +)")
 _STYLES: Final = tuple(
     Style(indent, sort, ascii_only, end)
     for indent in (2, 4, None)
@@ -59,13 +61,25 @@ def style_of(text: bytes) -> Style:
         value = json.loads(text)
     except (ValueError, RecursionError):
         return Style()
-    for style in _STYLES:
+    for style in _likely(text):
         written = json.dumps(
             value, indent=style.indent, sort_keys=style.sort_keys, ensure_ascii=style.ensure_ascii
         )
         if f"{written}{style.end}".encode() == text:
             return style
     return Style()
+
+
+def _likely(text: bytes) -> Iterator[Style]:
+    """The styles that a look at the text leaves: writing a large tokenizer takes a second each."""
+    found = _INDENT.match(text)
+    indent = len(found[1]) if found else None
+    end = "\n" if text.endswith(b"\n") else ""
+    for style in _STYLES:
+        if (style.indent, style.end) == (indent, end) and (
+            text.isascii() or not style.ensure_ascii
+        ):
+            yield style
 
 
 def merge_json(base: Json, ours: Json, theirs: Json, where: str = "") -> MergedJson:

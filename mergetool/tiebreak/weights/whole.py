@@ -18,7 +18,7 @@ from tiebreak.weights.conflict import Tensor
 from tiebreak.weights.dtypes import DTYPES
 from tiebreak.weights.engine import File, Output, pooled, write_checkpoint, write_files
 from tiebreak.weights.errors import shown
-from tiebreak.weights.importance import check_belongs
+from tiebreak.weights.importance import KINDS, check_belongs, is_transposed, one_lacks
 from tiebreak.weights.kernels import Side
 from tiebreak.weights.layout import TOTAL
 from tiebreak.weights.methods import Terms
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 
 class Models(NamedTuple):
-    """What is merged. `importances` are Fisher files, one for each side or none."""
+    """What is merged. `importances` are Fisher or Gram files, one for each side or none."""
 
     base: Checkpoint
     sides: Sequence[Checkpoint]
@@ -66,7 +66,8 @@ def merge_models(
     rows = dict.fromkeys(by_token, tables.union.first if tables is not None else 0)
     with pooled(threads) as each:
         for side, importance in zip(models.sides, models.importances, strict=False):
-            check_belongs(importance, side, names, each)
+            check_belongs(KINDS[method.importance], importance, side, names, each)
+        _check_all_speak(models, method, names)
         terms = {name: _terms(name, models, rows.get(name, 0), based=based) for name in names}
         if method.survey is not None:
             parameters = method.survey(list(terms.values()), parameters, each)
@@ -184,6 +185,14 @@ def _check_same(first: Checkpoint, inputs: Sequence[Checkpoint], by_token: Colle
                 _check_alike(first, other, name)
 
 
+def _check_all_speak(models: Models, method: Method, names: Sequence[str]) -> None:
+    """Of a tensor all files beside the models speak, or none."""
+    for name in names if models.importances else ():
+        reason = one_lacks(KINDS[method.importance], models.importances, name)
+        if reason is not None:
+            raise InputError(f"{shown(models.sides[0].path, 400)}: {reason}")
+
+
 def _check_alike(first: Checkpoint, other: Checkpoint, name: str) -> None:
     one, two = first.info(name), other.info(name)
     alike = one.dtype == two.dtype or (DTYPES[one.dtype].is_float and DTYPES[two.dtype].is_float)
@@ -200,10 +209,12 @@ def _terms(name: str, models: Models, rows: int = 0, *, based: bool) -> Terms:
     info = models.sides[0].info(name)
     shape = (rows, *info.shape[1:]) if rows else info.shape
     base = _side(models.base, name, rows) if based else None
+    known = [one for one in models.importances if name in one]
     sides, importances = (
-        tuple(_side(one, name, rows) for one in many) for many in (models.sides, models.importances)
+        tuple(_side(one, name, rows) for one in many) for many in (models.sides, known)
     )
-    return Terms(name, shape, info.dtype, base, sides, importances)
+    transposed = any(is_transposed(one, name) for one in known)
+    return Terms(name, shape, info.dtype, base, sides, importances, transposed)
 
 
 def _side(model: Checkpoint, name: str, rows: int = 0) -> Side:

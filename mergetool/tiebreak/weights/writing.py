@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 from tiebreak.weights.conflict import Blend, Copy, Stack
 from tiebreak.weights.dtypes import DTYPES
 from tiebreak.weights.engine import Output, write_checkpoint
+from tiebreak.weights.importance import is_transposed
 from tiebreak.weights.kernels import Side
 from tiebreak.weights.methods import Terms, check, method_named
 from tiebreak.weights.methods.method import in_turn
@@ -151,7 +152,9 @@ def _terms(blend: Blend) -> Terms:
     base, ours, theirs = (_side(tensor) for tensor in (merge.base, merge.ours, merge.theirs))
     found = blend.conflict.importances  # as the checks left it: a reason would have been a veto
     importances = tuple(_side(tensor) for tensor in found if not isinstance(tensor, str))
-    return Terms(blend.conflict.name, blend.shape, ours.dtype, base, (ours, theirs), importances)
+    transposed = any(is_transposed(t.checkpoint, t.name) for t in found if not isinstance(t, str))
+    sides = (ours, theirs)
+    return Terms(blend.conflict.name, blend.shape, ours.dtype, base, sides, importances, transposed)
 
 
 def _side(tensor: Tensor | None) -> Side:

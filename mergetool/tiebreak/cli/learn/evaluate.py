@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from tiebreak.learn.evaluate import Opinion
     from tiebreak.learn.examples import Example
     from tiebreak.learn.verdicts import Summary
+    from tiebreak.policy import Policy
     from tiebreak.ranker.model import Model
 
 HEAD: Final = ("hunks of", "hunks", "top 1", "top 3", "at 90 %", "at 95 %")
@@ -40,7 +41,6 @@ def command(
     """
     from tiebreak.learn.evaluate import opinions, reliability, rows, used, verdicts_of
     from tiebreak.learn.verdicts import curve
-    from tiebreak.policy import Policy
     from tiebreak.ranker.model import MERGE, Model, folder
 
     model = Model(str(where) if where else folder())
@@ -59,9 +59,21 @@ def command(
         return
     _print(table)
     click.echo("right of the surest: " + _line(points))
-    written, right = used(found, model.calibrations[MERGE], Policy())
-    click.echo(f"written by the default policy on the model's bound: {written}, right: {right}")
+    policy = _policy()
+    written, right = used(found, model.calibrations[MERGE], policy)
+    click.echo(
+        f"written on the model's bound by your policy (apply {policy.apply:g}, "
+        f"commit {policy.commit:g}): {written} of {len(found)}, right: {right}"
+    )
     _say_reach(found, model)
+
+
+def _policy() -> Policy:
+    """What the user's git configuration allows."""
+    from tiebreak.git import settings
+    from tiebreak.git.repository import config_section
+
+    return settings.allowed(dict(config_section(settings.KEYS)))
 
 
 def _examples(places: Sequence[Path], max_hunks: int) -> Iterator[Example]:

@@ -19,6 +19,7 @@ COMMANDS: Final = {
     "mergekit": "tiebreak.cli.weights.mergekit",
     "convert": "tiebreak.cli.weights.convert",
     "fisher": "tiebreak.cli.weights.fisher",
+    "gram": "tiebreak.cli.weights.gram",
     "adapters": "tiebreak.cli.weights.adapters",
 }
 

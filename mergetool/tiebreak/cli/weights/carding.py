@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from tiebreak.weights.checkpoint import Checkpoint
     from tiebreak.weights.methods.method import Method
 
-_WITHOUT_EFFECT: Final = frozenset({"output", "threads", "resume", "card"})  # on the bytes
+_WITHOUT_EFFECT: Final = frozenset({"output", "threads", "resume", "card", "html"})  # on the bytes
 
 
 def card_files(

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import importlib.util
-import os
 from typing import Final
 
 import click
 
-from tiebreak.cli.weights.bar import bar
-from tiebreak.errors import InputError, UsageError
+from tiebreak.cli.weights.estimating import estimating, prepared
 
-NEEDED: Final = ("torch", "transformers")
 MUCH: Final = 0.5  # of the entries below the floor
 
 
@@ -49,42 +45,16 @@ def command(  # noqa: PLR0913  (one for each option)
     model.fisher.safetensors, is committed like any checkpoint; merging by the method "fisher" looks
     for it there.
     """
-    missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
-    if missing:
-        msg = f"estimating a Fisher needs {' and '.join(missing)}: pip install 'tiebreak[learn]'"
-        raise UsageError(msg)
-    path = _output(model, output)
-    texts = [_text(name) for name in data]
-    from tiebreak.learn.fisher import How, write_fisher
+    from tiebreak.weights.importance import FISHER
+
+    path, texts = prepared(FISHER, model, output, data)
+    from tiebreak.learn.fisher import write_fisher
+    from tiebreak.learn.loaded import How
 
     how = How(examples, length, batch, seed, empirical, device)
-    with bar(examples, "estimating") as shown:
-
-        def progress(total: int, more: int) -> None:
-            shown.length = total
-            shown.update(more)
-
+    with estimating(examples) as progress:
         told, low = write_fisher(model, texts, path, how, progress)
     click.echo(f"{path}: {told}", err=True)
     if low > MUCH:
         share = f"{100 * low:.0f} % of the entries are below the default floor of fisher merging"
         click.echo(f"{share}; merge with floor_mode = relative", err=True)
-
-
-def _output(model: str, output: str | None) -> str:
-    """Where to write. Only a Fisher file is ever replaced."""
-    from tiebreak.weights.checkpoint import FISHER_ENDING, find_checkpoint
-    from tiebreak.weights.importance import beside
-
-    path = output or os.path.join(model, beside(os.path.basename(find_checkpoint(model))))
-    if os.path.lexists(path) and not path.endswith(FISHER_ENDING):
-        raise InputError(f"{path}: there is something already, which is no Fisher file")
-    return path
-
-
-def _text(name: str) -> str:
-    try:
-        with open(name, encoding="utf-8") as file:
-            return file.read()
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{name}: cannot be read as UTF-8 text: {error}") from error

@@ -94,8 +94,9 @@ def command(  # noqa: PLR0913, PLR0917  (one for each option)
     """
     from tiebreak.cli.weights.carding import card_files
     from tiebreak.cli.weights.diff import check_page
-    from tiebreak.cli.weights.sources import fisher_of, opened, opened_fisher, plan_of
+    from tiebreak.cli.weights.sources import beside, opened, opened_beside, plan_of
     from tiebreak.cli.weights.tokens import Asked, aligned
+    from tiebreak.weights.importance import KINDS
     from tiebreak.weights.kernels import computing_on
     from tiebreak.weights.methods import check, method_named
     from tiebreak.weights.whole import How, Models, index_text, merge_models, write_models
@@ -107,24 +108,28 @@ def command(  # noqa: PLR0913, PLR0917  (one for each option)
     asked.check(chosen)
     with computing_on(device), ExitStack() as stack:
         origin, *sides = (stack.enter_context(opened(name)) for name in (base, *models))
-        fishers = [
-            fisher_of(name, side)
+        kind = KINDS.get(chosen.importance)
+        files = [
+            beside(kind, name, side)
             for name, side in zip(models, sides, strict=True)
-            if chosen.needs_importance
+            if kind is not None
         ]
         together = aligned(asked, (base, *models), (origin, *sides), chosen, output)
         origin, *sides = together.models
         tables = None if tokenizer else _tables(vocabulary, origin, sides)
-        merged = Models(
-            origin, sides, [stack.enter_context(opened_fisher(name)) for name in fishers]
-        )
+        importances = [
+            stack.enter_context(opened_beside(kind, name)) for name in files if kind is not None
+        ]
+        merged = Models(origin, sides, importances)
         planned = merge_models(merged, chosen, parameters, threads or 0, tables)
         meter = Begun()
-        inputs = (base, *models, *fishers)
+        inputs = (base, *models, *files)
         named = [chosen.name, asked, sorted(parameters.items())]
         plan = plan_of(named, inputs) if resume else ""
         texts = together.texts | index_text(sides[0], planned)
-        texts |= tables.texts if tables is not None else {}
+        if tables is not None:
+            _check_apart(texts, tables)
+            texts |= tables.texts
         if _carded(card, sides[0]):
             known = ((base, *models), (origin, *sides))
             texts |= card_files(chosen, parameters, known, together.notes)
@@ -142,6 +147,16 @@ def _write_page(path: str, base: str, models: tuple[str, ...], method: str) -> N
     from tiebreak.cli.weights.diff import compare_all, write_page
 
     write_page(path, compare_all(models, base, spectra=False), f"Merged by {method}")
+
+
+def _check_apart(texts: Mapping[str, object], tables: Tables) -> None:
+    """Raise `UsageError` where two things would write one file."""
+    both = sorted(set(texts) & set(tables.texts))
+    if both:
+        raise UsageError(
+            f"--vocabulary union, and models that are tied differently or a chat template, change "
+            f"{both[0]}: use --tokenizer union"
+        )
 
 
 def _carded(wanted: bool | None, first: Checkpoint) -> bool:  # noqa: FBT001

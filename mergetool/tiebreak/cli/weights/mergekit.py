@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import click
 
 from tiebreak.cli.meter import Begun
-from tiebreak.errors import TiebreakError, UsageError
+from tiebreak.errors import InputError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -204,7 +204,9 @@ def _aligned(step: Step, opened: Opened) -> Aligned:
     models = list(opened.models.values())
     try:
         return align(Inputs(models, names, base, 0, computed, scratch), wanted.request)
-    except TiebreakError as error:
+    except UsageError as error:  # the source is one of the models: only the template is left
+        raise refused(wanted.chat, str(error)) from error
+    except InputError as error:
         raise refused(wanted.place, str(error)) from error
 
 

@@ -16,14 +16,13 @@ from tiebreak.git.command import git
 from tiebreak.git.repository import find_repository
 from tiebreak.weights.card import README
 from tiebreak.weights.checkpoint import (
-    FISHER_ENDING,
+    BESIDE_ENDINGS,
     find_checkpoint,
     is_index,
     open_checkpoint,
     read_index,
 )
 from tiebreak.weights.errors import CheckpointError, shown
-from tiebreak.weights.importance import MAKE, beside
 from tiebreak.weights.lfs import LONGEST_POINTER, parse_pointer
 from tiebreak.weights.newfolder import BESIDE
 
@@ -31,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from tiebreak.weights.checkpoint import Checkpoint
+    from tiebreak.weights.importance import Kind
     from tiebreak.weights.lfs import Pointer
 
 _WANTED: Final = (".safetensors", *BESIDE)
@@ -43,25 +43,25 @@ def opened(argument: str) -> Iterator[Checkpoint]:
         yield checkpoint
 
 
-def fisher_of(argument: str, model: Checkpoint) -> str:
-    """The name of the Fisher file beside the checkpoint that an argument names."""
+def beside(kind: Kind, argument: str, model: Checkpoint) -> str:
+    """The name of the Fisher or Gram file beside the checkpoint that an argument names."""
     if not os.path.isdir(model.path):
-        return beside(argument)
+        return kind.beside(argument)
     folder = argument if argument.endswith(("/", ":")) else f"{argument}/"
-    return folder + beside(os.path.basename(find_checkpoint(model.path)))
+    return folder + kind.beside(os.path.basename(find_checkpoint(model.path)))
 
 
 @contextmanager
-def opened_fisher(argument: str) -> Iterator[Checkpoint]:
-    """The Fisher file of that name."""
+def opened_beside(kind: Kind, argument: str) -> Iterator[Checkpoint]:
+    """The Fisher or Gram file of that name."""
     with ExitStack() as stack:
         try:
-            fisher = stack.enter_context(opened(argument))
+            found = stack.enter_context(opened(argument))
         except CheckpointError:
             raise
         except InputError as error:
-            raise InputError(f"{error}; {MAKE}") from error
-        yield fisher
+            raise InputError(f"{error}; {kind.make}") from error
+        yield found
 
 
 @contextmanager
@@ -154,7 +154,7 @@ def _extracted(argument: str) -> Iterator[str]:
 
 def _wanted(name: str) -> bool:
     """Whether a file of a folder is part of its checkpoint; a Fisher file is asked for by name."""
-    if name.endswith(FISHER_ENDING):
+    if name.endswith(BESIDE_ENDINGS):
         return False
     return name.endswith(_WANTED) or name == README
 

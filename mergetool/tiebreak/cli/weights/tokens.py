@@ -30,8 +30,8 @@ class Asked(NamedTuple):
             raise UsageError(f"--tokenizer and --vocabulary {self.vocabulary}: give one of them")
         if method.needs_importance:
             raise UsageError(
-                f"--tokenizer moves rows, and a Fisher says nothing of them: {method.name} needs "
-                "models with one tokenizer"
+                f"--tokenizer moves rows, and a Fisher or Gram says nothing of them: "
+                f"{method.name} needs models with one tokenizer"
             )
 
 

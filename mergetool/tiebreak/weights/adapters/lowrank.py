@@ -101,12 +101,17 @@ def shortened(matrix: LowRank, rank: Rank) -> LowRank:
 def approximated(matrix: Matrix, rank: Rank) -> LowRank:
     """The nearest matrix of lower rank; of a large one, nearly so."""
     if min(matrix.shape) <= EXACT or _wanted(rank, matrix) * 4 >= min(matrix.shape):
-        u, values, v = svd(matrix.astype(np.float64, copy=False))
-        if not len(values):
-            return LowRank(np.zeros((len(matrix), 1)), np.zeros((1, len(matrix.T))))
-        keep = rank.of(values, float(values @ values))
-        return _balanced(u[:, :keep], values[:keep], v[:, :keep].T)
-    return _by_chance(matrix, rank)
+        return by_decomposition(matrix, rank)
+    return by_chance(matrix, rank)
+
+
+def by_decomposition(matrix: Matrix, rank: Rank) -> LowRank:
+    """The nearest matrix of lower rank, from all singular values."""
+    u, values, v = svd(matrix.astype(np.float64, copy=False))
+    if not len(values):
+        return LowRank(np.zeros((len(matrix), 1)), np.zeros((1, len(matrix.T))))
+    keep = rank.of(values, float(values @ values))
+    return _balanced(u[:, :keep], values[:keep], v[:, :keep].T)
 
 
 def difference(matrix: LowRank, other: LowRank) -> float:
@@ -137,13 +142,13 @@ def _wanted(rank: Rank, matrix: Matrix) -> int:
     return min(rank.most if rank.most is not None else SPARE, *map(int, matrix.shape))
 
 
-def _by_chance(matrix: Matrix, rank: Rank) -> LowRank:
+def by_chance(matrix: Matrix, rank: Rank) -> LowRank:
     """The range finder, with twice the columns as long as the energy is not reached."""
     total = float(np.einsum("ij,ij->", matrix, matrix, dtype=np.float64))
     wanted = _wanted(rank, matrix)
     while True:
         if wanted * 4 >= min(matrix.shape):
-            return approximated(matrix, rank._replace(most=rank.most or min(matrix.shape)))
+            return by_decomposition(matrix, rank)
         u, values, v = _range(matrix, wanted)
         u, values, v = u[:, :wanted], values[:wanted], v[:wanted]
         reached = float(values @ values) >= (rank.energy or 0.0) * total

@@ -69,8 +69,10 @@ def check_tokens(recipe: Recipe, models: Mapping[ModelName, Checkpoint]) -> None
         try:
             check_vocabularies(folders)
         except InputError as error:
-            text = str(error).replace("--vocabulary union", "tokenizer_source: union")
-            raise refused(recipe.lines["merge_method"], text) from error
+            text, union = str(error), "tokenizer_source: union"
+            text = text.replace("--vocabulary union", union)
+            more = "" if union in text else f"; {union} matches rows by token"
+            raise refused(recipe.lines["merge_method"], f"{text}{more}") from error
 
 
 def check_layers(

@@ -28,28 +28,30 @@ _KINDS = ("zero", "model_token")
 
 
 class Asked(NamedTuple):
-    """The request, and the line to complain about when it cannot be met."""
+    """The request, and the lines of its parts, for when they cannot be met."""
 
     request: Request
     place: Place
+    chat: Place
 
 
 def asked(recipe: Recipe) -> Asked:
     """What the recipe asks for. Raises `RecipeError`."""
     names = recipe.models
     chat = recipe.chat_template or ""
-    place = recipe.lines["chat_template" if chat else "merge_method"]
+    place = recipe.lines["merge_method"]
+    line = recipe.lines.get("chat_template", place)
     if recipe.tokenizer_source is not None:
         entry = recipe.tokenizer_source
-        return Asked(Request(_source(entry, recipe, names), chat=chat), entry.place)
+        return Asked(Request(_source(entry, recipe, names), chat=chat), entry.place, line)
     if recipe.tokenizer is None:
-        return Asked(Request(chat=chat), place)
+        return Asked(Request(chat=chat), place, line)
     found = _given(recipe.tokenizer, "tokenizer", _KEYS)
     source = _source(found["source"], recipe, names) if "source" in found else UNION
     rules = _given(found["tokens"], "tokens") if "tokens" in found else {}
     tokens = {token: _rule(entry, names) for token, entry in rules.items()}
     multiple = _whole(found["pad_to_multiple_of"], 1) if "pad_to_multiple_of" in found else 0
-    return Asked(Request(source, tokens, multiple, chat), recipe.tokenizer.place)
+    return Asked(Request(source, tokens, multiple, chat), recipe.tokenizer.place, line)
 
 
 def _given(entry: Entry, what: str, known: Sequence[str] | None = None) -> dict[str, Entry]:

@@ -148,7 +148,7 @@ METHOD: Final = Method(
     },
     prepare=prepare,
     needs_base=False,
-    needs_importance=True,
+    importance="fisher",
     sides=(2, None),
     survey=survey,
     fitting=some_weight,

@@ -134,25 +134,21 @@ def merged(terms: Terms, parameters: Parameters, formula: Callable[[Tasks], Matr
     for place in range(found.number):
         with one_thread():
             change = formula(Tasks(terms, parameters, found, place)).reshape(-1)
-        _store(terms, scale, change, place * found.size, room)
+        stored(terms, base, scale, change, place * found.size, room)
         del change
     return room
 
 
-def _store(terms: Terms, scale: float, change: Matrix, first: int, room: memoryview) -> None:
-    """The base plus the scaled change."""
-    width, base, whole = (
-        DTYPES[terms.dtype].bits // 8,
-        terms.known_base,
-        np.ascontiguousarray(change),
-    )
+def stored(  # noqa: PLR0913, PLR0917  (what, and where)
+    terms: Terms, base: Side | None, scale: float, change: Matrix, first: int, room: memoryview
+) -> None:
+    """Write the base plus the scaled change, from element `first` on; without a base, no base."""
+    width, whole = DTYPES[terms.dtype].bits // 8, np.ascontiguousarray(change)
 
     def write(start: int, stop: int) -> None:
-        out = room[(first + start) * width : (first + stop) * width]
-        run, origin = (
-            Run(out, terms.dtype, 0, stop - start),
-            base.part(first + start, first + stop),
-        )
+        at, end = first + start, first + stop
+        run = Run(room[at * width : end * width], terms.dtype, 0, stop - start)
+        origin = None if base is None else base.part(at, end)
         host().combine(run, origin, (changes_of(whole[start:stop]),), scale)
 
     in_turn(write, len(whole))

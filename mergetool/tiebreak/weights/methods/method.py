@@ -29,7 +29,8 @@ class Terms(NamedTuple):
     """One tensor of every model: raw bytes, and the type of their elements.
 
     The result has the type `dtype`. The shapes are equal; `base` is None without a base model.
-    `importances` has one tensor for each side where the method asked for them.
+    `importances` has one tensor for each side where the method asked for them, and they are there;
+    `transposed` says that they are of the first of a weight's two axes.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Terms(NamedTuple):
     base: Side | None
     sides: tuple[Side, ...]
     importances: tuple[Side, ...] = ()
+    transposed: bool = False
 
     @property
     def elements(self) -> int:
@@ -113,11 +115,16 @@ class Method(NamedTuple):
     parameters: Mapping[str, Parameter]
     prepare: Prepare
     needs_base: bool = True
-    needs_importance: bool = False  # a second tensor of each side: `tiebreak.weights.importance`
+    importance: str = ""  # the kind of second tensor of each side: `tiebreak.weights.importance`
     sides: tuple[int, int | None] = (1, None)  # how many models it merges
     survey: Survey | None = None
     copies: int = 0  # of a whole tensor in float64 that a thread holds; 0: it holds a stretch
     fitting: Fitting | None = None
+
+    @property
+    def needs_importance(self) -> bool:
+        """Whether it asks for a second tensor of each side."""
+        return bool(self.importance)
 
     def is_based(self, parameters: Parameters) -> bool:
         """Whether the base is looked at."""

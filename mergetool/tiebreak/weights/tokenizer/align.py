@@ -54,7 +54,7 @@ def _by_token(inputs: Inputs, request: Request, heads: Heads) -> Aligned:
         assert isinstance(changed, bytes)  # noqa: S101  (what is added to is written anew)
         check_library(changed, found)
     texts |= config_texts(first.path, (first, lead), found, tied=heads.tied)
-    models = _in_order(heads.models, known, found, inputs.scratch)
+    models = _in_order(heads.models, known, found, inputs)
     notes = (*heads.notes, *_notes(known, found))
     aligned = Aligned(models, texts, notes)
     return _with_chat(aligned, inputs, request, lead.path, found.tokens)
@@ -83,10 +83,13 @@ def _with_chat(
 
 
 def _in_order(
-    models: Sequence[Checkpoint], known: Sequence[Known], found: Plan, scratch: str
+    models: Sequence[Checkpoint], known: Sequence[Known], found: Plan, inputs: Inputs
 ) -> tuple[Checkpoint, ...]:
-    """Each model with its tables in the order of the result; as it is, where they are already."""
-    moved = [n for n, one in enumerate(known) if not found.keeps(n, one)]
+    """Each model with its tables in the order of the result; as it is, where they are already.
+
+    A base that is not computed with stays as it is, too.
+    """
+    moved = [n for n, one in enumerate(known) if not found.keeps(n, one) and inputs.uses(n)]
     if not moved:
         return tuple(models)
     names = tables_of(models, [one.rows for one in known])
@@ -97,7 +100,7 @@ def _in_order(
         number, name = next(iter(lacking.items()))
         raise InputError(f"{shown(known[number].name)}: lacks tensor {shown(name)!r}")
     return tuple(
-        Overlay(model, {name: gathered(name, models, n, found, scratch) for name in names})
+        Overlay(model, {name: gathered(name, models, n, found, inputs.scratch) for name in names})
         if n in moved
         else model
         for n, model in enumerate(models)

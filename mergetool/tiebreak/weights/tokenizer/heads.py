@@ -63,7 +63,7 @@ def settle(inputs: Inputs) -> Heads:
         _tied(model, pair, known, name)
         for model, known, name in zip(models, said, inputs.names, strict=True)
     ]
-    used = [n for n in range(len(models)) if inputs.computed or n != inputs.base]
+    used = [n for n in range(len(models)) if inputs.uses(n)]
     if all(tied[n] for n in used):
         return _one(models, pair, inputs)
     if len({tied[n] for n in used}) == 1:

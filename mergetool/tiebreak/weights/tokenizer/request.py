@@ -56,6 +56,10 @@ class Inputs(NamedTuple):
     computed: bool = True
     scratch: str = "."
 
+    def uses(self, number: int) -> bool:
+        """Whether a model is computed with."""
+        return self.computed or number != self.base
+
 
 class Aligned(NamedTuple):
     """The models, each tensor in one shape; what files the result has; what was decided.

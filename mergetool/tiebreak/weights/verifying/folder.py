@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from tiebreak.weights.checkpoint import (
-    FISHER_ENDING,
+    BESIDE_ENDINGS,
     INDEX_ENDING,
     Index,
     Shard,
@@ -63,7 +63,7 @@ class Folder:
     def _open(self, name: str) -> None:
         try:
             self.shards[name] = open_shard(self.file(name))
-            if name.endswith(FISHER_ENDING):  # its tensors have the names of another file's
+            if name.endswith(BESIDE_ENDINGS):  # its tensors have the names of another file's
                 self.shards.pop(name).view.release()
         except CheckpointError as error:
             what = str(error).removeprefix(f"{shown(self.file(name), 400)}: ")

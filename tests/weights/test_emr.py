@@ -1,0 +1,59 @@
+"""EMR-Merging: the worked example, and what must hold for any input."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from matrices import change, error, merged, normal
+
+from tiebreak.errors import UsageError
+
+GOLDEN = [
+    np.array(task) for task in ([4, -3, 1, 0.5, -2], [1, 5, -2, 0.25, -4], [-6, 0.5, 3, 0.75, 1.0])
+]
+UNIFIED = [-6, 5, 3, 0.75, -4]
+MASKS = ([0, 0, 1, 1, 1], [0, 1, 0, 1, 1], [1, 1, 1, 1, 0])
+RESCALERS = (1.354839, 1.256410, 0.762712)
+
+
+def test_the_unified_vector_of_the_worked_example() -> None:
+    assert change("emr", GOLDEN).tolist() == UNIFIED
+    assert change("emr", GOLDEN, **{"lambda": 0.5}).tolist() == [x / 2 for x in UNIFIED]
+
+
+@pytest.mark.parametrize("task", [1, 2, 3])
+def test_each_tasks_model_of_the_worked_example(task: int) -> None:
+    expected = RESCALERS[task - 1] * np.array(MASKS[task - 1]) * UNIFIED
+    assert change("emr", GOLDEN, task=task) == pytest.approx(expected, rel=1e-6)
+
+
+def test_equal_models_are_that_model_for_every_task() -> None:
+    base, model = normal(1, 999), normal(2, 999)
+    for task in (0, 1, 2):
+        assert error(merged("emr", base, [model, model], {"task": task}), model) < 1e-12
+
+
+def test_the_order_of_the_models_does_not_matter() -> None:
+    tasks = [normal(seed, 999) for seed in range(2)]
+    assert (change("emr", tasks) == change("emr", tasks[::-1])).all()
+    assert (change("emr", tasks, task=1) == change("emr", tasks[::-1], task=2)).all()
+
+
+def test_a_model_keeps_the_size_of_its_changes() -> None:
+    tasks = [normal(seed, 999) for seed in range(3)]
+    for task, own in enumerate(tasks, 1):
+        found = change("emr", tasks, task=task)
+        assert np.abs(found).sum() == pytest.approx(np.abs(own).sum())
+
+
+@pytest.mark.parametrize(("task", "words"), [(3, "task 3 of 2 models"), (0.5, "a whole number")])
+def test_a_task_that_is_none_is_refused(task: float, words: str) -> None:
+    with pytest.raises(UsageError, match=words):
+        change("emr", GOLDEN[:2], task=task)
+
+
+def test_nan_is_never_lost() -> None:
+    tasks = [normal(seed, 9) for seed in range(2)]
+    tasks[0][3] = np.nan
+    for task in (0, 1, 2):
+        assert np.isnan(change("emr", tasks, task=task)[3])
