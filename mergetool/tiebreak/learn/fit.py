@@ -21,7 +21,7 @@ from torch.nn import functional
 
 from tiebreak.learn.batches import Batch, Data, means_by_hunk, renamed
 from tiebreak.learn.network import Ranker, Shape
-from tiebreak.learn.split import fold_of
+from tiebreak.learn.split import fold_of, in_share
 from tiebreak.ranker import past
 from tiebreak.ranker.encoding import MOST
 
@@ -37,8 +37,8 @@ BLIND: Final = 0.2  # share of hunks whose history is hidden in training
 DECAY: Final = 0.05
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command."""
+def parser() -> argparse.ArgumentParser:
+    """The command's arguments."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("data", type=Path)
     parser.add_argument("-o", "--output", type=Path, required=True)
@@ -55,7 +55,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--hide", type=float, default=FORGET, help="share of pieces hidden")
     parser.add_argument("--also", type=Path, nargs="*", default=[], help="other data to judge")
     parser.add_argument("--threads", type=int, default=0)
-    options = parser.parse_args(arguments)
+    parser.add_argument("--start", type=Path, help="the model.pt to go on from")
+    parser.add_argument("--languages", nargs="*", default=[], help="learn from these alone")
+    parser.add_argument("--share", type=float, default=1.0, help="of the repositories")
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command."""
+    options = parser().parse_args(arguments)
     if options.threads:
         torch.set_num_threads(options.threads)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -81,12 +89,15 @@ class Training:
             dropout=options.dropout,
         )
         self.ranker = Ranker(self.shape).to(data.device)
+        if options.start:
+            self.ranker.load_state_dict(state_of(options.start))
         hunks = data.about["hunks"]
         folds = [fold_of(hunk["repo"]) for hunk in hunks]
         columns = torch.tensor(past.columns(data.about["features"]), device=data.device)
         self.past = torch.zeros(self.shape.features, dtype=torch.bool, device=data.device)
         self.past[columns] = True
         self.train = [i for i, fold in enumerate(folds) if fold != options.fold]
+        self.train = [i for i in self.train if _wanted(hunks[i], options)]
         self.watch = [i for i, fold in enumerate(folds) if fold == options.fold]
         self.optimizer = torch.optim.AdamW(
             _groups(self.ranker), lr=options.rate, betas=(0.9, 0.98), weight_decay=DECAY
@@ -236,6 +247,18 @@ class Training:
             },
         }
         torch.save(model, self.options.output / "model.pt")
+
+
+def state_of(model: Path) -> dict[str, Tensor]:
+    """The weights of a `model.pt`, in full precision."""
+    saved = torch.load(model, map_location="cpu", weights_only=True)["ranker"]
+    return {k: v.float() if v.is_floating_point() else v for k, v in saved.items()}
+
+
+def _wanted(hunk: dict[str, Any], options: argparse.Namespace) -> bool:
+    """Whether a hunk is one to learn from."""
+    spoken = not options.languages or hunk["language"] in options.languages
+    return spoken and in_share(hunk["repo"], options.share)
 
 
 def listwise(scores: Tensor, right: Tensor) -> Tensor:

@@ -18,3 +18,8 @@ def fold_of(repository: str) -> int:
 def split_of(repository: str) -> str:
     """Where one split is enough: fold 0 calibrates, the others train."""
     return CALIBRATION if fold_of(repository) == 0 else TRAIN
+
+
+def in_share(repository: str, share: float) -> bool:
+    """Whether a repository is among a share of all: a larger share has those of a smaller one."""
+    return hashlib.blake2b(repository.encode()).digest()[1] < share * 256
