@@ -30,12 +30,35 @@ def command() -> int:
     findings = examine(
         samples, lambda path: path.endswith(CHECKPOINTS) or language_for(path) is not None
     )
-    folders = list(_folders())
-    for finding in [*findings, *folders]:
+    findings += [*_own_judge(), *_folders()]
+    for finding in findings:
         click.echo(f"{'problem' if finding.fix else 'ok'}: {finding.what}")
         if finding.fix:
             click.echo(f"    fix: {finding.fix}")
-    return CONFLICTS if any(finding.fix for finding in [*findings, *folders]) else OK
+    return CONFLICTS if any(finding.fix for finding in findings) else OK
+
+
+def _own_judge() -> Iterator[Finding]:
+    """What was learned from this repository's merges (`tiebreak learn train --from shipped`)."""
+    from tiebreak.errors import InputError, UsageError
+    from tiebreak.git import settings
+    from tiebreak.git.doctor import Finding
+    from tiebreak.git.repository import config_section, find_repository
+    from tiebreak.ranker import own
+
+    try:
+        common_dir = find_repository().common_dir
+        used = settings.own_judge(dict(config_section(settings.KEYS)))
+        if own.exists(common_dir):
+            kept = own.read(common_dir)
+            what = f"the judge is adapted to {kept.merges} merges of this repository"
+            off = "" if used else "; tiebreak.ownJudge is false: it is ignored"
+            yield Finding(f"{what}, better {kept.figures}{off}")
+    except UsageError as error:
+        yield Finding(str(error), "git config --unset tiebreak.ownJudge")
+    except InputError as error:
+        if own.exists(common_dir):
+            yield Finding(f"the shipped judge alone ranks: {error}", own.MEND)
 
 
 def _folders() -> Iterator[Finding]:

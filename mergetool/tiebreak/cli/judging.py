@@ -10,7 +10,9 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
+from tiebreak.errors import InputError
 from tiebreak.git import settings
+from tiebreak.git.repository import find_repository
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from tiebreak.conflict import Candidate, Judge, Judgement
     from tiebreak.git.settings import Config
     from tiebreak.ranker.judge import Learned
+    from tiebreak.ranker.own import Own
     from tiebreak.text.document import Document, Hunk
 
 
@@ -27,7 +30,7 @@ def in_solve(config: Config) -> LearnedJudge | None:
         return None
     from tiebreak.ranker.model import missing
 
-    return None if missing() else LearnedJudge()
+    return None if missing() else LearnedJudge(own=settings.own_judge(config))
 
 
 def in_driver(config: Config) -> Judge[Hunk, bytes] | None:
@@ -35,14 +38,15 @@ def in_driver(config: Config) -> Judge[Hunk, bytes] | None:
     if settings.judge(config) != settings.ALWAYS:
         return None
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # numpy starts threads that nobody uses
-    return LearnedJudge()
+    return LearnedJudge(own=settings.own_judge(config))
 
 
 class LearnedJudge:
     """The learned judge, loaded on first use; the rule judge where it cannot be."""
 
-    def __init__(self) -> None:
-        """Nothing is loaded yet."""
+    def __init__(self, *, own: bool = True) -> None:
+        """Nothing is loaded yet; `own`: with what was learned from this repository, if anything."""
+        self._own = own
         self._model: Learned | None = None
         self._asked = False
 
@@ -67,11 +71,11 @@ class LearnedJudge:
 
     def _loaded(self) -> Learned | None:
         if not self._asked:
-            self._asked, self._model = True, _load()
+            self._asked, self._model = True, _load(own=self._own)
         return self._model
 
 
-def _load() -> Learned | None:
+def _load(*, own: bool) -> Learned | None:
     from tiebreak.ranker.model import missing
 
     problem = missing()
@@ -79,10 +83,30 @@ def _load() -> Learned | None:
         from tiebreak.ranker.judge import shipped
 
         try:
-            return shipped()
+            return shipped(adapted() if own else None)
         except TimeoutError:  # the time for this file is over, whoever judges
             raise
         except Exception as error:  # noqa: BLE001  (each library has its own for a damaged file)
             problem = str(error) or repr(error)
     sys.stderr.write(f"tiebreak: without the learned judge: {problem}\n")
     return None
+
+
+def adapted(place: str | None = None) -> Own | None:
+    """What was learned from the merges of the repository at `place` (the current directory).
+
+    None without; one line says why where it cannot be used.
+    """
+    from tiebreak.ranker import own
+
+    try:
+        common_dir = find_repository(place).common_dir
+    except InputError:
+        return None
+    if not own.exists(common_dir):
+        return None
+    try:
+        return own.load(common_dir)
+    except InputError as error:
+        sys.stderr.write(f"tiebreak: the shipped judge alone: {error}; {own.MEND}\n")
+        return None

@@ -33,11 +33,15 @@ _STYLES: Final = ("merge", "diff3", "zdiff3")
 
 def enabled(config: Config) -> bool:
     """``tiebreak.enabled``: false leaves every conflict as git does."""
-    value = config.get("tiebreak.enabled", "true")
+    return _switch(config, "tiebreak.enabled")
+
+
+def _switch(config: Config, name: str) -> bool:
+    """A setting that is on unless it says otherwise."""
     try:
-        return as_bool(value)
+        return as_bool(config.get(name.lower(), "true"))
     except ValueError as error:
-        msg = f"git config tiebreak.enabled: {error}"
+        msg = f"git config {name}: {error}"
         raise UsageError(msg) from error
 
 
@@ -93,12 +97,12 @@ def judge(config: Config) -> str:
 
 def memory(config: Config) -> bool:
     """``tiebreak.memory``: whether what was resolved before is offered again (yes by default)."""
-    value = config.get("tiebreak.memory", "true")
-    try:
-        return as_bool(value)
-    except ValueError as error:
-        msg = f"git config tiebreak.memory: {error}"
-        raise UsageError(msg) from error
+    return _switch(config, "tiebreak.memory")
+
+
+def own_judge(config: Config) -> bool:
+    """``tiebreak.ownJudge``: whether a judge adapted to this repository is used (by default)."""
+    return _switch(config, "tiebreak.ownJudge")
 
 
 def style(config: Config) -> str:

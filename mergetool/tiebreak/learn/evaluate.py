@@ -26,9 +26,10 @@ if TYPE_CHECKING:
     from tiebreak.learn.examples import Example
     from tiebreak.policy import Policy
     from tiebreak.ranker.calibration import Calibration
-    from tiebreak.ranker.company import Scored
+    from tiebreak.ranker.company import Beside, Scored
     from tiebreak.ranker.hands import Held
     from tiebreak.ranker.model import Model
+    from tiebreak.ranker.own import Own
 
 BINS: Final = (0.0, 0.2, 0.4, 0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95, 1.0)
 FEW: Final = 30  # hunks of a language that make a row of its own
@@ -67,8 +68,19 @@ class Seen(NamedTuple):
     scored: Scored
 
 
-def opinions(model: Model, examples: Iterable[Example]) -> Iterator[Opinion]:
-    """Ask the model about every example; one that it does not judge is left out.
+def opinions(
+    model: Model, examples: Iterable[Example], own: Own | None = None
+) -> Iterator[Opinion]:
+    """Ask the model about every example, and the repository's own judge where it has one."""
+    for one, beside in looked(model, examples):
+        scores = model.seconded(one.scored, beside)
+        if own is not None and one.example.past is not None:
+            scores = own.corrected(scores, one.scored.kinds, one.example.path)
+        yield _opinion(one, scores)
+
+
+def looked(model: Model, examples: Iterable[Example]) -> Iterator[tuple[Seen, Beside]]:
+    """Ask the model about every example alone; one that it does not judge is left out.
 
     The other examples of the same merge are taken for its other conflicts.
     """
@@ -77,8 +89,7 @@ def opinions(model: Model, examples: Iterable[Example]) -> Iterator[Opinion]:
     for one in seen:
         merges[_merge(one.example)].add(one.example.path, one.example.number, one.scored)
     for one in seen:
-        beside = merges[_merge(one.example)].beside(one.example.path, one.example.number)
-        yield _opinion(one, model.seconded(one.scored, beside))
+        yield one, merges[_merge(one.example)].beside(one.example.path, one.example.number)
 
 
 def _merge(example: Example) -> tuple[str, str]:

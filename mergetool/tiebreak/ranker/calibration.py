@@ -29,6 +29,7 @@ class Calibration(NamedTuple):
     knots: Sequence[tuple[float, float]]
     steps: Sequence[Step]
     doubt: float  # a proof whose probability is lower is not taken for one
+    most: Calibration | None = None  # whose bounds are never exceeded
 
     def probability(self, score: float) -> float:
         """The calibrated chance of a candidate with this score, between the knots by line."""
@@ -46,7 +47,8 @@ class Calibration(NamedTuple):
         A step speaks of all that are at least as sure; the least sure of them is below it.
         """
         step = self.step(score)
-        return 0.0 if step is None else min(step.lower, self.probability(score))
+        most = 1.0 if self.most is None else self.most.lower(score)
+        return 0.0 if step is None else min(step.lower, self.probability(score), most)
 
     def step(self, score: float) -> Step | None:
         """The step with the best bound of those that a first choice with this score has reached."""

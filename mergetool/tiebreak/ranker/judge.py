@@ -27,8 +27,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tiebreak.lineage import Past
+    from tiebreak.ranker.calibration import Calibration
     from tiebreak.ranker.company import Scored
     from tiebreak.ranker.hands import Held
+    from tiebreak.ranker.own import Own
     from tiebreak.text.document import Document, Hunk, Region
 
 SURVEYED: Final = 100  # hunks of a file, at the most
@@ -43,9 +45,9 @@ class Learned:
     of the merge tells of them first (`survey`): then the whole merge speaks.
     """
 
-    def __init__(self, model: Model) -> None:
-        """Nothing is surveyed yet."""
-        self._model, self._scope, self._company = model, FILE, Company()
+    def __init__(self, model: Model, own: Own | None = None) -> None:
+        """Nothing is surveyed yet; `own` is what this repository's merges add to the model."""
+        self._model, self._own, self._scope, self._company = model, own, FILE, Company()
         self._taken: dict[str, tuple[Region, ...]] = {}
         self._scored: dict[tuple[bytes, ...], Scored | None] = {}
 
@@ -75,7 +77,7 @@ class Learned:
         if scored is None:
             return ruled
         scores = self._model.seconded(scored, self._company.beside(hunk.path, hunk.index))
-        return _combined(ruled, held, self._opinions(held, scores, past_of(hunk)))
+        return _combined(ruled, held, self._both(hunk, held, scores, scored.kinds))
 
     def _first_look(self, hunk: Hunk, held: Sequence[Held]) -> Scored | None:
         """The scores by the hunk alone; asked again, the model need not run again."""
@@ -84,24 +86,52 @@ class Learned:
             self._scored[key] = self._model.scores(case_of(hunk, held)) if held else None
         return self._scored[key]
 
-    def _opinions(
-        self, held: Sequence[Held], scores: Sequence[float], past: Past | None
+    def _both(
+        self, hunk: Hunk, held: Sequence[Held], scores: Sequence[float], kinds: Sequence[int]
     ) -> list[Opinion]:
-        tables, opinions = self._model.calibrations[self._scope], list[Opinion]()
+        """The model's opinions, as this repository's merges correct them. A doubt stays one."""
+        past = past_of(hunk)
+        tables = self._model.calibrations[self._scope]
+        by_model = Measure(tables, "the model's choice", "real conflicts")
+        opinions = self._opinions(held, scores, past, by_model)
+        if self._own is None or past is None:
+            return opinions
+        own = self._own.tables(self._model, self._scope)
+        by_own = Measure(own, "the adapted model's choice", "conflicts of this repository")
+        corrected = self._own.corrected(scores, kinds, hunk.path)
+        return [
+            adapted._replace(doubted=adapted.doubted or shipped.doubted)
+            for adapted, shipped in zip(
+                self._opinions(held, corrected, past, by_own), opinions, strict=True
+            )
+        ]
+
+    def _opinions(
+        self, held: Sequence[Held], scores: Sequence[float], past: Past | None, by: Measure
+    ) -> list[Opinion]:
+        opinions = list[Opinion]()
         best = max(range(len(held)), key=lambda index: scores[index])
         for index, one in enumerate(held):
             place = 1 + sum(score > scores[index] for score in scores)
             counted = past is not None and self._model.knows(one.hand.stratum)
-            step = tables.step(scores[index]) if counted and index == best else None
-            probability = tables.probability(scores[index])
-            evidence = f"the model's choice {place}"
+            step = by.tables.step(scores[index]) if counted and index == best else None
+            probability = by.tables.probability(scores[index])
+            evidence = f"{by.who} {place}"
             if step is not None:
-                sure = f"{step.right} of {step.seen} real conflicts"
+                sure = f"{step.right} of {step.seen} {by.where}"
                 evidence += f"; first choices at least as sure were right in {sure}"
-            lower = 0.0 if step is None else tables.lower(scores[index])
-            doubted = probability < tables.doubt
-            opinions.append(Opinion(Judgement(probability, lower, evidence), doubted))
+            bound = 0.0 if step is None else by.tables.lower(scores[index])
+            doubted = probability < by.tables.doubt
+            opinions.append(Opinion(Judgement(probability, bound, evidence), doubted))
         return opinions
+
+
+class Measure(NamedTuple):
+    """What scores stand for, and the words for evidence."""
+
+    tables: Calibration
+    who: str
+    where: str
 
 
 class Opinion(NamedTuple):
@@ -111,9 +141,9 @@ class Opinion(NamedTuple):
     doubted: bool
 
 
-def shipped() -> Learned:
-    """The judge with the model that comes with tiebreak."""
-    return Learned(Model(folder()))
+def shipped(own: Own | None = None) -> Learned:
+    """The judge with the model that comes with tiebreak, and what a repository adds to it."""
+    return Learned(Model(folder()), own)
 
 
 def _held(candidates: Sequence[Candidate[bytes]]) -> list[Held]:

@@ -19,14 +19,21 @@ if TYPE_CHECKING:
     from tiebreak.learn.verdicts import Summary
     from tiebreak.policy import Policy
     from tiebreak.ranker.model import Model
+    from tiebreak.ranker.own import Own
 
+SHIPPED: Final = "shipped"
 HEAD: Final = ("hunks of", "hunks", "top 1", "top 3", "at 90 %", "at 95 %")
 SHARES: Final = (0.02, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 
 
 @click.command()
 @click.argument("places", nargs=-1, required=True, metavar="DATA|REPO...", type=Path)
-@click.option("--model", "where", type=Path, help="A model's folder; default: the shipped one.")
+@click.option(
+    "--model",
+    "where",
+    type=Path,
+    help="A model's folder, or shipped; default: the shipped one, as one repository adapted it.",
+)
 @click.option("--max-hunks", default=300, show_default=True, help="Of a repository; 0: all.")
 @click.option("--json", "as_json", is_flag=True, help="Print all numbers as JSON.")
 @click.option("--html", type=Path, help="Write a page with the curves.")
@@ -43,13 +50,15 @@ def command(
     from tiebreak.learn.verdicts import curve
     from tiebreak.ranker.model import MERGE, Model, folder
 
-    model = Model(str(where) if where else folder())
-    found = list(opinions(model, _examples(places, max_hunks)))
+    model = Model(folder() if where is None or str(where) == SHIPPED else str(where))
+    own = _own(places) if where is None else None
+    found = list(opinions(model, _examples(places, max_hunks), own))
     if not found:
         raise InputError("no conflict whose resolution could be located in these")
     table = [HEAD, *(_row(name, figures) for name, figures in rows(found))]
     points = curve(verdicts_of(found), SHARES)
-    bins = reliability(found, model.calibrations[MERGE])
+    tables = own.tables(model, MERGE) if own else model.calibrations[MERGE]
+    bins = reliability(found, tables)
     if html:
         from tiebreak.learn.page import page
 
@@ -60,12 +69,26 @@ def command(
     _print(table)
     click.echo("right of the surest: " + _line(points))
     policy = _policy()
-    written, right = used(found, model.calibrations[MERGE], policy)
+    written, right = used(found, tables, policy)
     click.echo(
         f"written on the model's bound by your policy (apply {policy.apply:g}, "
         f"commit {policy.commit:g}): {written} of {len(found)}, right: {right}"
     )
     _say_reach(found, model)
+    if own is not None:
+        click.echo("adapted to merges of this repository, so too good; --model shipped is not")
+
+
+def _own(places: Sequence[Path]) -> Own | None:
+    """What the one repository adds to the shipped model, if it has it and wants it."""
+    from tiebreak.cli.judging import adapted
+    from tiebreak.git import settings
+    from tiebreak.git.repository import config_section
+    from tiebreak.learn.examples import files
+
+    wanted = settings.own_judge(dict(config_section(settings.KEYS)))
+    one = len(places) == 1 and places[0].is_dir() and not files(places[0])
+    return adapted(str(places[0])) if one and wanted else None
 
 
 def _policy() -> Policy:

@@ -1,38 +1,70 @@
-"""``tiebreak learn train``: a judge of one's own from mined data."""
+"""``tiebreak learn train``: a judge of one's own from mined data, or the shipped one adapted."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from tiebreak.errors import InputError
+from tiebreak.errors import InputError, UsageError
+
+if TYPE_CHECKING:
+    from tiebreak.learn.train import Plan
 
 
 @click.command()
-@click.argument("data", type=Path)
-@click.option("-o", "--output", type=Path, required=True, help="The folder of the model.")
+@click.argument("data", type=Path, required=False)
+@click.option("-o", "--output", type=Path, help="The folder of the model.")
 @click.option("--work", type=Path, help="What a later run goes on from; default: DATA.training.")
 @click.option("--seconds", default=3600.0, show_default=True, help="For each network, at most.")
 @click.option("--passes", default=3, show_default=True, help="Over the data, for each network.")
 @click.option("--large", is_flag=True, help="The larger recipe: 5 million parameters, for a GPU.")
 @click.option("--jobs", type=click.IntRange(1), default=os.cpu_count() or 1, show_default=True)
 @click.option("--seed", default=0, show_default=True)
+@click.option("--from", "start", type=click.Choice(["shipped"]), help="Adapt it to --repo.")
+@click.option("--repo", type=Path, default=Path(), help="The repository; default: this one.")
+@click.option("--max-hunks", default=2000, show_default=True, help="To adapt with; 0: all.")
+@click.option("--max-merges", default=4000, show_default=True, help="To adapt with; 0: all.")
+@click.option("--forget", is_flag=True, help="Remove what --from shipped kept.")
 def command(  # noqa: PLR0913  (click hands over every option)
-    *, data: Path, output: Path, work: Path | None, seconds: float, passes: int,
-    large: bool, jobs: int, seed: int,
+    *, data: Path | None, output: Path | None, work: Path | None, seconds: float, passes: int,
+    large: bool, jobs: int, seed: int, start: str | None, repo: Path, max_hunks: int,
+    max_merges: int, forget: bool,
 ) -> None:  # fmt: skip
-    """Train the judge on a folder that `tiebreak learn mine` wrote.
+    """Train the judge on a folder that `tiebreak learn mine` wrote, or adapt the shipped one.
 
-    Five networks are trained with a fifth of the repositories held out each, which calibrates, and
-    one on all. An interrupted training goes on when the same command is run again.
+    DATA -o MODEL: five networks are trained with a fifth of the repositories held out each, which
+    calibrates, and one on all. An interrupted training goes on when the same command is run again.
+
+    --from shipped: a small correction is learned from the merges of one repository, on a CPU in
+    minutes. It is kept in the git directory if it is better on later merges than those that it
+    learned from; mostly it is not, and nothing is kept.
     """
+    if (start or forget) and (data or output):
+        raise UsageError("--from and --forget go without DATA and -o: they are for --repo")
+    if forget:
+        from tiebreak.cli.learn.adapting import forget as forget_own
+
+        forget_own(repo)
+    elif start:
+        from tiebreak.cli.learn.adapting import Amount, adapt
+
+        adapt(repo, Amount(max_hunks, max_merges, jobs))
+    elif data is None or output is None:
+        raise UsageError("expected DATA and -o MODEL, or --from shipped")
+    else:
+        from tiebreak.learn.train import LARGE, SMALL, Plan
+
+        plan = Plan(LARGE if large else SMALL, seconds, passes, jobs, seed)
+        _train(data, work or data.with_name(f"{data.name}.training"), output, plan)
+
+
+def _train(data: Path, work: Path, output: Path, plan: Plan) -> None:
     from tiebreak.learn.examples import files
-    from tiebreak.learn.train import LARGE, SMALL, Plan, train
+    from tiebreak.learn.train import train
 
     if not files(data):
         raise InputError(f"{data}: no mined data in it; see tiebreak learn mine")
-    plan = Plan(LARGE if large else SMALL, seconds, passes, jobs, seed)
-    beside = data.with_name(f"{data.name}.training")
-    train(data, work or beside, output, plan, lambda line: click.echo(line, err=True))
+    train(data, work, output, plan, lambda line: click.echo(line, err=True))
