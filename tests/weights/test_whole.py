@@ -60,6 +60,30 @@ def test_an_interrupted_merge_goes_on(tmp_path: Path, monkeypatch: pytest.Monkey
         assert file.read_bytes() == (tmp_path / "whole" / file.name).read_bytes()
 
 
+def test_an_interrupted_file_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tiebreak.weights.inparts.PART", 40)
+    names, out = [], tmp_path / "out.safetensors"
+    for seed, name in enumerate(("base", "ours", "theirs")):
+        held = {f"w{n}": np.full(8, seed * n, np.float32) for n in range(4)}
+        (tmp_path / f"{name}.safetensors").write_bytes(checkpoint(held))
+        names.append(str(tmp_path / f"{name}.safetensors"))
+    with monkeypatch.context() as stopping:
+        stopped_after_one(stopping)
+        assert tiebreak_merge(names, out, *LINEAR, "--resume") == 130
+    partial = tmp_path / "out.safetensors.tiebreak-partial"
+    assert {"0.safetensors", "1.safetensors"} <= set(os.listdir(partial))
+    assert not out.exists()
+    before = (partial / "0.safetensors").stat().st_ino
+    with monkeypatch.context() as stopping:
+        stopped_after_one(stopping)
+        assert tiebreak_merge(names, out, *LINEAR, "--resume") == 130
+    assert (partial / "0.safetensors").stat().st_ino == before
+    assert tiebreak_merge(names, out, *LINEAR, "--resume") == 0
+    assert not partial.exists()
+    assert tiebreak_merge(names, tmp_path / "whole.safetensors", *LINEAR) == 0
+    assert out.read_bytes() == (tmp_path / "whole.safetensors").read_bytes()
+
+
 CHANGES: dict[str, Any] = {
     "another method": lambda _folder: ["--method", "slerp"],
     "another parameter": lambda _folder: ["--method", "linear", "--weight", "1,2"],

@@ -25,7 +25,7 @@ from tiebreak.learn import fit
 from tiebreak.learn.batches import Data, means_by_hunk
 from tiebreak.weights.checkpoint import open_checkpoint
 from tiebreak.weights.engine import Output, write_checkpoint
-from tiebreak.weights.importance import beside
+from tiebreak.weights.importance import FISHER
 from tiebreak.weights.methods import check, method_named
 from tiebreak.weights.whole import Models, merge_models, write_models
 
@@ -66,7 +66,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         save(fit.state_of(path), work / f"{name}.safetensors")
         if name in recipe.experts:
             training.ranker.load_state_dict(fit.state_of(path))
-            save(fisher(training, recipe.experts[name]), work / beside(f"{name}.safetensors"))
+            save(
+                fisher(training, recipe.experts[name]), work / FISHER.beside(f"{name}.safetensors")
+            )
     report(training, work, recipe, options.also)
     return 0
 
@@ -170,7 +172,7 @@ def merge(
     base = open_checkpoint(str(work / f"{BASE}.safetensors"))
     sides = [open_checkpoint(str(path)) for path in paths]
     needed = chosen.needs_importance
-    weighed = [open_checkpoint(str(work / beside(p.name))) for p in paths if needed]
+    weighed = [open_checkpoint(str(work / FISHER.beside(p.name))) for p in paths if needed]
     checked = check(chosen, parameters, len(sides))
     write_models(str(target), sides[0], merge_models(Models(base, sides, weighed), chosen, checked))
     for one in (base, *sides, *weighed):

@@ -19,6 +19,7 @@ from tiebreak.weights.dtypes import DTYPES
 from tiebreak.weights.engine import File, Output, pooled, write_checkpoint, write_files
 from tiebreak.weights.errors import shown
 from tiebreak.weights.importance import KINDS, check_belongs, is_transposed, one_lacks
+from tiebreak.weights.inparts import write_in_parts
 from tiebreak.weights.kernels import Side
 from tiebreak.weights.layout import TOTAL
 from tiebreak.weights.methods import Terms
@@ -109,8 +110,11 @@ def write_models(
         texts = changed(beside(os.path.dirname(first.layout[0].path)), how.texts)
         write_folder(path.rstrip(os.sep) or path, shards, texts, how)
         return
-    progress = how.meter(sum(map(size, outputs[0]))) if how.meter else None
     metadata = first.layout[0].header.metadata
+    if how.plan:
+        write_in_parts(File(path, outputs[0], metadata), how.plan, how.threads, how.meter)
+        return
+    progress = how.meter(sum(map(size, outputs[0]))) if how.meter else None
     write_checkpoint(path, outputs[0], metadata, how.threads, progress)
 
 

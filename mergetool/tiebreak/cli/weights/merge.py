@@ -62,7 +62,7 @@ def list_methods(ctx: click.Context, methods: Mapping[str, Method]) -> None:
     "--card/--no-card", default=None,
     help="Write README.md and tiebreak_merge.json. Default: into a folder.",
 )  # fmt: skip
-@click.option("--resume", is_flag=True, help="Keep shards that are whole, and go on from them.")
+@click.option("--resume", is_flag=True, help="Keep what is whole, and go on from it.")
 @click.option(
     "--methods", is_flag=True, is_eager=True, expose_value=False, callback=_list,
     help="List the methods and their parameters, and exit.",

@@ -55,7 +55,7 @@ class Options(NamedTuple):
     "--intermediate-dir", metavar="DIR", help="For merges with a name, of several in one file."
 )
 @click.option("--write-model-card/--no-model-card", "card", default=True, help="Default: write it.")
-@click.option("--resume", is_flag=True, help="Keep shards that are whole, and go on from them.")
+@click.option("--resume", is_flag=True, help="Keep what is whole, and go on from it.")
 def command(  # noqa: PLR0913, PLR0917  (one for each option)
     recipe: str,
     output: str,
