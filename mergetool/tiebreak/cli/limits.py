@@ -12,8 +12,10 @@ if TYPE_CHECKING:
 
 
 class OutOfTime(BaseException):
-    """The time is over. No `Exception`, least of all the `OSError` that `TimeoutError` is: whoever
-    expects such an error of a file or of a library must not take this for it, and go on.
+    """The time is over.
+
+    No `Exception`, least of all the `OSError` that `TimeoutError` is: whoever expects such an error
+    of a file or of a library must not take this for it, and go on.
     """
 
 
