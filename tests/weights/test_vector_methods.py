@@ -42,6 +42,8 @@ GIVEN: dict[str, dict[str, Any]] = {
     "arcee_fusion": {},
     "magmax": {},
     "ram": {"r": 0.1},
+    "emr": {},
+    "pcb": {"density": 0.4},
 }
 ONE = {
     "multislerp": {},
@@ -51,6 +53,7 @@ ONE = {
     "sce": {},
     "magmax": {},
     "ram": {"epsilon": 0},
+    "emr": {},
     "passthrough": {},
 }
 BASED = [name for name in GIVEN if name not in {"karcher", "nearswap", "arcee_fusion"}]
@@ -497,6 +500,12 @@ def test_the_kernels_do_not_show(name: str, dtype: str, monkeypatch: pytest.Monk
     assert raw(name, base, [one, two], dtype, **GIVEN[name]) == usual
 
 
+def test_a_single_column_is_the_whole_tensor() -> None:
+    base, pair = normal(1, 5, 1), [normal(2, 5, 1), normal(3, 5, 1)]
+    found = raw("nuslerp", base, pair, "F32", along="column")
+    assert found == raw("nuslerp", base, pair, "F32", along="tensor")
+
+
 @settings(max_examples=60, deadline=None)
 @given(
     st.sampled_from(sorted(GIVEN)),
@@ -515,7 +524,10 @@ def test_any_stretch_has_the_bytes_that_it_has_in_the_whole(
     base = normal(seed, *shape)
     sides = tuple(side(base + normal(seed + other, *shape), "BF16") for other in (1, 2))
     terms = Terms("w", shape, "BF16", side(base, "F32"), sides)
-    content = method.prepare(terms, check(method, GIVEN[name] | known, 2), in_turn)
+    parameters = check(method, GIVEN[name] | known, 2)
+    if method.survey is not None:
+        parameters = dict(method.survey([terms], parameters, in_turn))
+    content = method.prepare(terms, parameters, in_turn)
     assert not isinstance(content, memoryview)
     whole, pieces = bytearray(2 * terms.elements), bytearray(2 * terms.elements)
     content(0, terms.elements, memoryview(whole))

@@ -49,7 +49,9 @@ def cut(shape: Sequence[int], along: str) -> Cut:
     if along == TENSOR or len(shape) < 2 or not elements:  # noqa: PLR2004  (a matrix)
         return Cut(1, max(1, elements))
     rest = elements // shape[0]
-    return Cut(shape[0], rest) if along == ROW else Cut(rest, 1)
+    if along == ROW:
+        return Cut(shape[0], rest)
+    return Cut(rest, 1) if rest > 1 else Cut(1, elements)
 
 
 def gram(

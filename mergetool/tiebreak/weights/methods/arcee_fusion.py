@@ -55,7 +55,7 @@ def prepare(terms: Terms, parameters: Parameters, each: Each) -> Content:
 
 def _threshold(pair: Terms, importances: Change, each: Each) -> float:
     """From where on importances count."""
-    counts = counts_of(pair, importances, each)
+    counts = counts_of((pair,), importances, each)
     ranks = [pair.elements - int(share * (pair.elements - 1)) for share in QUARTILES]
     bits = np.array([select(counts, rank) for rank in ranks], np.uint32)
     lower, median, upper = bits.view(np.float32).astype(float)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache, partial
+from threading import Lock
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -21,6 +22,8 @@ from tiebreak.weights.methods.method import combined
 from tiebreak.weights.trim import no_counts
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from tiebreak.weights.gram import Cut
     from tiebreak.weights.methods.method import Content, Each, Terms
     from tiebreak.weights.trim import Counts
@@ -50,14 +53,17 @@ def changed_by(terms: Terms, change: Change, base: Side | None) -> Content:
     return fill
 
 
-def counts_of(terms: Terms, sizes: Change, each: Each) -> Counts:
+def counts_of(tensors: Sequence[Terms], sizes: Change, each: Each) -> Counts:
     """How many of which sizes there are, of those that `sizes` gives for deltas; 0 is not counted.
 
-    They are counted as float32, as `trim.select` wants to have them.
+    They are counted as float32, as `trim.select` wants to have them, over all these tensors.
     """
+    adding = Lock()
 
-    def count(prefix: int | None, start: int, stop: int) -> NDArray[np.uint32]:
-        total = no_counts(prefix).astype(np.uint32)
+    def add(
+        terms: Terms, prefix: int | None, counted: NDArray[np.uint64], start: int, stop: int
+    ) -> None:
+        total = no_counts(prefix)
         for at in range(start, stop, BLOCK):
             with np.errstate(**QUIETLY):
                 found = sizes(deltas(terms.base, terms.sides, at, min(at + BLOCK, stop)), at)
@@ -67,13 +73,16 @@ def counts_of(terms: Terms, sizes: Change, each: Each) -> Counts:
                 places = bits >> LOWER
             else:
                 places = bits[bits >> LOWER == prefix] & ((1 << LOWER) - 1)
-            total += np.bincount(places, minlength=len(total)).astype(np.uint32)
-        return total
+            total += np.bincount(places, minlength=len(total)).astype(np.uint64)
+        with adding:  # whole numbers: the order does not matter, and no stretch's counts are kept
+            counted += total
 
     @cache
     def counts(prefix: int | None) -> NDArray[np.uint64]:
-        found = each(partial(count, prefix), terms.elements)
-        return np.sum(found, axis=0, dtype=np.uint64) if found else no_counts(prefix)
+        counted = no_counts(prefix)
+        for terms in tensors:
+            each(partial(add, terms, prefix, counted), terms.elements)
+        return counted
 
     return counts
 

@@ -74,7 +74,7 @@ def _least(terms: Terms, share: float, each: Each) -> int:
     """The smallest spread that is selected; 0 if all are."""
     if share >= 1:
         return 0
-    counts = counts_of(terms, spreads, each)
+    counts = counts_of((terms,), spreads, each)
     differing = int(counts(None).sum())
     return max(SMALLEST, select(counts, kept(share, differing)) if differing else 0)
 
