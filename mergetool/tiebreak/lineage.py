@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 _WORD: Final = re.compile(rb"\w")
+_BLANKS: Final = b" \t\n\r\v\f"
 SHORT: Final = 3  # bytes of a line that says too little to be known again
 MARK: Final = 6  # bytes that stand for a line
 
@@ -59,9 +60,7 @@ class Lineage:
         """Without white space, versions are compared."""
         self._branches = (ours, theirs)
         self._texts = [[_bare(version) for version in branch.versions] for branch in self._branches]
-        self._lines = [
-            frozenset().union(*map(_lines, branch.versions)) for branch in self._branches
-        ]
+        self._lines = [_lines(*branch.versions) for branch in self._branches]
 
     def past(self, base: bytes, ours: bytes, theirs: bytes) -> Past:
         """What it says of a hunk with these three texts."""
@@ -96,11 +95,12 @@ def mark(line: bytes) -> bytes:
     return blake2b(line, digest_size=MARK).digest()
 
 
-def _lines(text: bytes) -> set[bytes]:
+def _lines(*texts: bytes) -> set[bytes]:
     """The lines that say something, without white space."""
-    bare: Iterable[bytes] = map(_bare, text.splitlines())
+    every = set[bytes]().union(*(text.splitlines() for text in texts))
+    bare: Iterable[bytes] = map(_bare, every)
     return {line for line in bare if len(line) > SHORT and _WORD.search(line)}
 
 
 def _bare(text: bytes) -> bytes:
-    return b"".join(text.split())
+    return text.translate(None, _BLANKS)

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import stat
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
+from conftest import GIT
+from tiebreak.cli.limits import OutOfTime, limited
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -62,6 +67,36 @@ def journal(repo: Repo) -> list[dict[str, Any]]:
 
 def index(repo: Repo) -> str:
     return repo.git("ls-files", "-s")
+
+
+def test_a_history_that_takes_too_long_is_done_without(bold: Repo, tmp_path: Path) -> None:
+    sides = [{f"{n}.txt": text for n in range(3)} for text in (BASE, OURS, THEIRS)]
+    bold.diverge(*sides)
+    merge(bold)
+    bold.git("config", "tiebreak.timeout", "6")
+    real, slow = shutil.which(GIT), tmp_path / "bin" / "git"
+    slow.parent.mkdir()
+    slow.write_text(
+        "#!/bin/sh\n"
+        f'case " $* " in *" log "*) echo >>{slow}.asked; exec sleep 60 ;; esac\n'
+        f'exec {real} "$@"\n'
+    )
+    slow.chmod(0o755)
+    bold.env["PATH"] = f"{slow.parent}{os.pathsep}{os.environ['PATH']}"
+    solve(bold)
+    assert bold.read("0.txt").decode() == BOTH
+    assert slow.with_name("git.asked").read_text() == "\n"
+
+
+def test_no_error_is_taken_for_the_end_of_the_time() -> None:
+    def never_minds() -> None:
+        try:
+            time.sleep(5)
+        except Exception:  # noqa: BLE001
+            return
+
+    with pytest.raises(OutOfTime), limited(0.01):
+        never_minds()
 
 
 def test_a_file_that_is_resolved_completely_is_staged(bold: Repo) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from conftest import pretend_missing
 from tiebreak.cli import judging
+from tiebreak.cli.limits import OutOfTime
 from tiebreak.conflict import Candidate
 from tiebreak.lineage import Branch, Lineage
 from tiebreak.policy import COMMIT, SUGGEST
@@ -179,6 +180,7 @@ def test_the_other_conflicts_of_a_merge_are_heard() -> None:
     judge = Learned(model)  # type: ignore[arg-type]
     judge.survey(first)
     judge.survey(second)
+    judge.surveyed()
     judge(first.hunks[0], [Candidate(b"b\n", "sides", "takes ours", "sides/ours")])
     file, merge = model.asked[-1]
     assert (file.hunks, merge.hunks) == (1, 2)
@@ -187,6 +189,55 @@ def test_the_other_conflicts_of_a_merge_are_heard() -> None:
     judge(second.hunks[0], [Candidate(b"b\n", "sides", "takes ours", "sides/ours")])
     assert model.asked[-1].file.hunks == 0
     assert model.asked[-1].merge.hunks == 2
+
+
+def test_until_all_are_known_no_file_speaks_for_another() -> None:
+    regions = [Region(b"a\n", b"b\n", b"c\n", None)]
+    model = Fixed({b"b\n": 0.9})
+    judge = Learned(model)  # type: ignore[arg-type]
+    for path in ("a.py", "b.py"):
+        hunk = Document(path, regions, None, known).hunks[0]
+        judge(hunk, [Candidate(b"b\n", "sides", "takes ours", "sides/ours")])
+    assert [(beside.file.hunks, beside.merge.hunks) for beside in model.asked] == [(0, 0), (0, 0)]
+
+
+def test_the_same_conflict_in_another_file_is_judged_by_its_own_history() -> None:
+    region = Region(b"a\n", b"b\n", b"c\n", None)
+    went_on = Lineage(*[Branch(2, 1, 9, (b"c\n",), had_other=True)] * 2)
+
+    class ByHistory(Fixed):
+        def scores(self, case: Case) -> Scored:
+            sure = 0.99 if case.past is not None and case.past.theirs.whole else 0.2
+            return Scored([sure for _ in case.hands], [2 for _ in case.hands])
+
+    judge = Learned(ByHistory({}))  # type: ignore[arg-type]
+    chances = {}
+    for path, lineage in (("a.py", known()), ("b.py", went_on)):
+        document = Document(path, [region], None, lambda lineage=lineage: lineage)
+        (judged,) = judge(document.hunks[0], [Candidate(b"b\n", "t", "why", "t/old")])
+        chances[path] = judged.probability
+    assert chances == {"a.py": 0.2, "b.py": 0.99}
+
+
+def test_a_survey_that_is_broken_off_is_begun_again() -> None:
+    regions = [Region(b"a\n", b"b\n", b"c\n", None), Region(b"d\n", b"e\n", b"f\n", None)]
+
+    class Slow(Fixed):
+        late = True
+
+        def scores(self, case: Case) -> Scored:
+            if self.late and case.texts.base == b"d\n":
+                raise OutOfTime
+            return super().scores(case)
+
+    model = Slow({b"b\n": 0.9})
+    judge = Learned(model)  # type: ignore[arg-type]
+    document = Document("a.py", regions, None, known)
+    with pytest.raises(OutOfTime):
+        judge.survey(document)
+    model.late = False
+    judge(document.hunks[0], [Candidate(b"b\n", "sides", "takes ours", "sides/ours")])
+    assert model.asked[-1].file.hunks == 1
 
 
 def test_calibration_survives_its_file() -> None:

@@ -15,7 +15,7 @@ import signal
 import sys
 from typing import TYPE_CHECKING, Final
 
-from tiebreak.errors import TiebreakError
+from tiebreak.errors import GitError, TiebreakError
 from tiebreak.git import settings
 from tiebreak.git.caller import Call, git_above, parse, saved_favor
 from tiebreak.git.spawn import common_dir, git_dir, read_config
@@ -37,6 +37,7 @@ NO_CHECKPOINT: Final = 122  # no version is one, or none is to be merged as one:
 GARBAGE: Final = 100_000  # objects before Python looks for garbage: it lives for one file
 MEMORY: Final = 2 << 30  # bytes of address space; what needs more gets git's text merge
 
+_OF_COMMITS: Final = frozenset(("merge", "pull", ""))  # "" where the command cannot be seen
 _POINTER: Final = b"version https://git-lfs.github.com/spec/v1\n"
 _MODEL_FILES: Final = (  # driver/tiebreak-driver asks about them where lines merge, too
     ".safetensors.index.json",
@@ -180,7 +181,7 @@ def _settings(request: Request, context: Context) -> Settings:
         languages=_languages(context.config),
         trust_languages=True,  # else there are none: nobody would see what they suggest
         judge=judge,
-        lineage=(lambda: _lineage(request)) if judge is not None else None,
+        lineage=(lambda: _lineage(request, context)) if judge is not None else None,
         remembered=None if text_only else _remembered(context),
     )
 
@@ -192,17 +193,21 @@ def _remembered(context: Context) -> Find | None:
     return remembered(context.config, common_dir(context.git_dir)) if context.git_dir else None
 
 
-def _lineage(request: Request) -> Lineage | None:
+def _lineage(request: Request, context: Context) -> Lineage | None:
     """Where the versions come from, when it is two commits that are merged."""
     from tiebreak.git.command import git
     from tiebreak.git.lineage import Lineages, merge_heads_of_driver
 
     heads = merge_heads_of_driver()
-    if heads is None:
+    if heads is None or context.call.command not in _OF_COMMITS:
         return None
     files = (os.path.abspath(request.ours), os.path.abspath(request.theirs))
-    tips = git("hash-object", "--no-filters", "--", *files).line.split("\n")
-    return Lineages(*heads, [request.path], ".").of(request.path, *tips)
+    try:
+        tips = git("hash-object", "--no-filters", "--", *files).line.split("\n")
+    except GitError:
+        return None
+    seconds = settings.timeout(context.config) / 3
+    return Lineages(*heads, [request.path], ".", seconds).of(request.path, *tips)
 
 
 def _languages(config: Mapping[str, str]) -> tuple[Language, ...]:

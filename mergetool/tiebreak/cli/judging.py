@@ -46,6 +46,10 @@ class LearnedJudge:
         self._model: Learned | None = None
         self._asked = False
 
+    def load(self) -> None:
+        """Load the model now, where no file's time runs out over it."""
+        self._loaded()
+
     def __call__(self, hunk: Hunk, candidates: Sequence[Candidate[bytes]]) -> Sequence[Judgement]:
         """See `tiebreak.conflict.Judge`."""
         from tiebreak.text import judge as rules
@@ -80,8 +84,6 @@ def _load() -> Learned | None:
 
         try:
             return shipped()
-        except TimeoutError:  # the time for this file is over, whoever judges
-            raise
         except Exception as error:  # noqa: BLE001  (each library has its own for a damaged file)
             problem = str(error) or repr(error)
     sys.stderr.write(f"tiebreak: without the learned judge: {problem}\n")

@@ -11,6 +11,14 @@ if TYPE_CHECKING:
     from types import FrameType
 
 
+class OutOfTime(BaseException):
+    """The time is over.
+
+    No `Exception`, least of all the `OSError` that `TimeoutError` is: whoever expects such an error
+    of a file or of a library must not take this for it, and go on.
+    """
+
+
 def unlimited() -> None:
     """End the limit within its body: what is written from now on is not to be left half done."""
     signal.setitimer(signal.ITIMER_REAL, 0)
@@ -18,10 +26,10 @@ def unlimited() -> None:
 
 @contextmanager
 def limited(seconds: float) -> Iterator[None]:
-    """Raise `TimeoutError` in the body when it takes longer."""
+    """Raise `OutOfTime` in the body when it takes longer."""
 
     def stop(_signal: int, _frame: FrameType | None) -> NoReturn:
-        raise TimeoutError
+        raise OutOfTime
 
     before = signal.signal(signal.SIGALRM, stop)
     try:

@@ -12,7 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from tiebreak.cli.judging import in_solve
-from tiebreak.cli.limits import limited
+from tiebreak.cli.limits import OutOfTime, limited
 from tiebreak.cli.outcome import APPLIED, LEFT, PARTLY, RESOLVED, Outcome
 from tiebreak.cli.remembering import remembered, with_this_merge
 from tiebreak.cli.surveying import Sources, survey
@@ -86,8 +86,9 @@ def solve(
     found = _checkpoints(conflicts, repository, journal, dry_run=dry_run)
     done = {outcome.path for outcome in found}
     wanted = {conflict.path for conflict in conflicts} - done
-    texts = [c for c in (unmerged(top) if pathspecs else conflicts) if c.path not in done]
-    reads = _read(texts, repository) if wanted else []
+    every = unmerged(top) if pathspecs else conflicts
+    texts = [c for c in every if c.path in wanted or not c.path.endswith(CHECKPOINTS)]
+    reads = _read([c for c in texts if c.path not in done], repository) if wanted else []
     survey([read for read in reads if isinstance(read, Sources)])
     plans = [
         _Plan(read) if isinstance(read, Outcome) else _plan_in_time(read, journal, top)
@@ -137,9 +138,10 @@ def _read(conflicts: Sequence[Unmerged], repository: Repository) -> list[Sources
     governed.remembered = with_this_merge(
         governed.remembered, governed.config, Journal(repository.common_dir), top
     )
-    found = attributes([conflict.path for conflict in conflicts], top)
+    paths = [conflict.path for conflict in conflicts]
+    found = attributes(paths, top)
     heads = merge_heads(repository.git_dir)
-    lineages = Lineages(*heads, [conflict.path for conflict in conflicts], top) if heads else None
+    lineages = Lineages(*heads, paths, top, governed.seconds / 3) if heads else None
     return [_sources(c, found[c.path], texts, governed, lineages) for c in conflicts]
 
 
@@ -238,7 +240,7 @@ def _plan_in_time(sources: Sources, journal: Journal, top: str) -> _Plan:
     try:
         with limited(sources.seconds):
             return _plan(sources, journal, top)
-    except TimeoutError:
+    except OutOfTime:
         limit = f"it took longer than {sources.seconds:g} s (git config tiebreak.timeout)"
         return _Plan(Outcome(sources.path, LEFT, limit))
 

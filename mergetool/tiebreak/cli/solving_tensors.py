@@ -14,7 +14,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from tiebreak.cli import meter
-from tiebreak.cli.limits import limited
+from tiebreak.cli.limits import OutOfTime, limited
 from tiebreak.cli.outcome import APPLIED, LEFT, RESOLVED, Outcome
 from tiebreak.cli.scratch import scratch
 from tiebreak.cli.tensor_entries import ABSENT
@@ -91,7 +91,7 @@ def _in_time(
             contents = Contents(work.repository, temporary)
             with limited(seconds):
                 return _solve(work, commits, folder, held, contents)
-    except TimeoutError:
+    except OutOfTime:
         why = f"it took longer than {seconds:g} s (git config tiebreak.weightsTimeout)"
     except ModuleNotFoundError as error:
         if error.name != "numpy":

@@ -10,7 +10,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from tiebreak.cli.judging import LearnedJudge
-from tiebreak.cli.limits import limited
+from tiebreak.cli.limits import OutOfTime, limited
 from tiebreak.text.file import Settings, document_of, is_binary
 
 if TYPE_CHECKING:
@@ -35,7 +35,10 @@ class Sources(NamedTuple):
 def survey(files: Sequence[Sources]) -> None:
     """Show the judge of these files all of them."""
     judge = files[0].how.judge if files else None
-    if not isinstance(judge, LearnedJudge) or len(files) > FILES:
+    if not isinstance(judge, LearnedJudge):
+        return
+    judge.load()
+    if len(files) > FILES:
         return
     end = monotonic() + SECONDS
     for file in files:
@@ -45,6 +48,6 @@ def survey(files: Sequence[Sources]) -> None:
         try:
             with limited(min(file.seconds, max(0.01, end - monotonic()))):
                 judge.survey(document_of(file.path, *texts, file.how))
-        except TimeoutError:
+        except OutOfTime:
             return
     judge.surveyed()

@@ -42,8 +42,11 @@ def git(
     stdin: bytes = b"",
     accept: Container[int] = (0,),
     env: Mapping[str, str] | None = None,
+    seconds: float | None = None,
 ) -> Output:
     """Run ``git ARGS`` and give its output; a status not in `accept` raises `GitError`.
+
+    So does a command that takes longer than `seconds`; it is ended then.
 
     >>> git("rev-parse", "--show-toplevel").line  # doctest: +SKIP
     '/home/me/project'
@@ -56,7 +59,11 @@ def git(
             capture_output=True,
             check=False,
             env={**os.environ, **env} if env else None,
+            timeout=seconds,
         )
+    except subprocess.TimeoutExpired as error:
+        msg = f"git {' '.join(map(os.fsdecode, args))}: took longer than {seconds:g} s"
+        raise GitError(msg) from error
     except FileNotFoundError as error:
         msg = "git was not found on PATH; install git 2.38 or newer"
         raise GitError(msg) from error

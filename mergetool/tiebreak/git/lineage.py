@@ -1,7 +1,7 @@
 """Where the sides of a merge come from, file by file: git's log between them, and the blobs.
 
-All files are asked for together, in one ``git log``. A partial clone is left alone, whose blobs git
-would fetch one by one.
+All files are asked for together, in one ``git log``, once: where it takes too long, nothing is
+known of any of them. A partial clone is left alone, whose blobs git would fetch one by one.
 """
 
 from __future__ import annotations
@@ -23,8 +23,10 @@ LARGEST: Final = 1_000_000  # bytes of a version
 _COMMIT: Final = "\1"
 _OURS: Final = "<"
 _NAMED: Final = "GITHEAD_"  # builtin/merge.c
+_PARTIAL: Final = r"^extensions\.partialclone$|^remote\..*\.promisor$"  # older git, newer git
 _LOG: Final = (
     "--left-right", "--raw", "--no-abbrev", "--no-renames", "-z", "--format=%x01%m%ct %ae",
+    "--no-follow", "--no-show-signature",  # which log.follow and log.showSignature may ask for
 )  # fmt: skip
 
 
@@ -39,15 +41,27 @@ class _Change(NamedTuple):
 class Lineages:
     """The lineages of some files of a merge of two commits; git is asked with the first of them."""
 
-    def __init__(self, ours: str, theirs: str, paths: Sequence[str], cwd: str) -> None:
-        """Take two commits, and paths from the top of the work tree."""
-        self._sides, self._paths, self._cwd = (ours, theirs), list(paths), cwd
+    def __init__(
+        self,
+        ours: str,
+        theirs: str,
+        paths: Sequence[str],
+        cwd: str,
+        seconds: float | None = None,
+    ) -> None:
+        """Take two commits, and paths from the top of the work tree, which is `cwd`.
+
+        `seconds` is how long git may look through the history.
+        """
+        self._sides, self._cwd, self._seconds = (ours, theirs), cwd, seconds
+        self._paths = [p for p in paths if not {"\n", "\r"} & set(p)]  # git is told them by lines
         self._changes: dict[str, tuple[list[_Change], list[_Change]]] | None = None
 
     def of(self, path: str, ours: str, theirs: str) -> Lineage | None:
         """The lineage of one of the files, with its blobs at the tips; None if git cannot tell."""
         try:
             if self._changes is None:
+                self._changes = {}  # which stays, should the time for this file end meanwhile
                 self._changes = self._read()
             return self._lineage(path, (ours, theirs))
         except GitError:
@@ -55,11 +69,19 @@ class Lineages:
             return None
 
     def _read(self) -> dict[str, tuple[list[_Change], list[_Change]]]:
-        if git("config", "extensions.partialClone", cwd=self._cwd, accept=(0, 1)).status == 0:
+        partial = git("config", "--get-regexp", _PARTIAL, cwd=self._cwd, accept=(0, 1))
+        if partial.status == 0 or not self._paths:
             return {}
-        between = "...".join(self._sides)
-        names = (f":(top,literal){path}" for path in self._paths)
-        out = git("log", *_LOG, between, "--", *names, cwd=self._cwd).paths
+        asked = "\n".join(["...".join(self._sides), "--", *self._paths, ""])
+        out = git(
+            "--literal-pathspecs",
+            "log",
+            *_LOG,
+            "--stdin",
+            cwd=self._cwd,
+            stdin=os.fsencode(asked),
+            seconds=self._seconds,
+        ).paths
         found: dict[str, tuple[list[_Change], list[_Change]]] = defaultdict(lambda: ([], []))
         for path, right, change in _changes(out):
             found[path][right].append(change)
@@ -112,7 +134,7 @@ def _changes(tokens: Sequence[str]) -> Iterator[tuple[str, bool, _Change]]:
         if token.startswith(_COMMIT):
             right = not token.startswith(_COMMIT + _OURS)
             stamp, _, author = token[2:].partition(" ")
-            time = int(stamp)
+            time = int(stamp) if stamp.isdigit() else 0  # a commit may have no date that is one
         elif token.lstrip("\n").startswith(":"):
             oid = token.split(" ")[3]
             yield next(rest), right, _Change(time, author, oid)

@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from tiebreak.conflict import Candidate, Judgement
-from tiebreak.ranker.company import Company
+from tiebreak.ranker.company import Beside, Company
 from tiebreak.ranker.encoding import Case
 from tiebreak.ranker.features import Setting, Texts
 from tiebreak.ranker.hands import Offer, hold
@@ -40,27 +40,35 @@ class Learned:
     """A judge that asks a model; hunks that it cannot judge are the rule judge's alone.
 
     What the other hunks of a file speak for is looked at with its first hunk. Who knows all files
-    of the merge tells of them first (`survey`): then the whole merge speaks.
+    of the merge tells of them first (`survey`, `surveyed`): then the whole merge speaks. Until all
+    of them are known none of them speaks for another file: what is said of a file must not depend
+    on which files came before it.
     """
 
     def __init__(self, model: Model) -> None:
         """Nothing is surveyed yet."""
         self._model, self._scope, self._company = model, FILE, Company()
         self._taken: dict[str, tuple[Region, ...]] = {}
-        self._scored: dict[tuple[bytes, ...], Scored | None] = {}
+        self._scored: dict[str, dict[tuple[int, tuple[bytes, ...]], Scored | None]] = {}
 
     def survey(self, document: Document) -> None:
         """Take the hunks of one file of the merge into account."""
+        self._take(document, alone=True)
+
+    def _take(self, document: Document, *, alone: bool) -> None:
+        """The same, once; a hunk that has no other beside it only if it may be `alone`."""
         regions = tuple(hunk.region for hunk in document.hunks)
         if self._taken.get(document.path) == regions:
             return
-        self._taken[document.path] = regions
+        self._taken.pop(document.path, None)  # until all of them are, should time run out
+        self._scored[document.path] = {}
         self._company.forget(document.path)
-        for hunk in document.hunks[:SURVEYED]:
+        for hunk in document.hunks[:SURVEYED] if alone or len(regions) > 1 else ():
             held = _held(propose(hunk, TOOLBOX)[0])
             scored = self._first_look(hunk, held)
             if scored is not None:
                 self._company.add(document.path, hunk.index, scored)
+        self._taken[document.path] = regions
 
     def surveyed(self) -> None:
         """Say that all files of the merge have been surveyed."""
@@ -68,21 +76,28 @@ class Learned:
 
     def __call__(self, hunk: Hunk, candidates: Sequence[Candidate[bytes]]) -> list[Judgement]:
         """Judge the candidates of one hunk."""
-        self.survey(hunk.document)
+        self._take(hunk.document, alone=False)
         ruled = rules.judge(hunk, candidates)
         held = _held(candidates)
         scored = self._first_look(hunk, held)
         if scored is None:
             return ruled
-        scores = self._model.seconded(scored, self._company.beside(hunk.path, hunk.index))
+        beside = self._company.beside(hunk.path, hunk.index)
+        if self._scope == FILE:
+            beside = Beside(beside.file, beside.file)
+        scores = self._model.seconded(scored, beside)
         return _combined(ruled, held, self._opinions(held, scores, past_of(hunk)))
 
     def _first_look(self, hunk: Hunk, held: Sequence[Held]) -> Scored | None:
-        """The scores by the hunk alone; asked again, the model need not run again."""
-        key = (*hunk.region[:3], *(one.hand.value for one in held))
-        if key not in self._scored:
-            self._scored[key] = self._model.scores(case_of(hunk, held)) if held else None
-        return self._scored[key]
+        """The scores by the hunk alone; asked again, the model need not run again.
+
+        The same texts elsewhere have other surroundings and another history.
+        """
+        known = self._scored[hunk.path]
+        key = (hunk.index, tuple(one.hand.value for one in held))
+        if key not in known:
+            known[key] = self._model.scores(case_of(hunk, held)) if held else None
+        return known[key]
 
     def _opinions(
         self, held: Sequence[Held], scores: Sequence[float], past: Past | None
