@@ -53,13 +53,17 @@ class Learned:
 
     def survey(self, document: Document) -> None:
         """Take the hunks of one file of the merge into account."""
+        self._take(document, alone=True)
+
+    def _take(self, document: Document, *, alone: bool) -> None:
+        """The same, once; a hunk that has no other beside it only if it may be `alone`."""
         regions = tuple(hunk.region for hunk in document.hunks)
         if self._taken.get(document.path) == regions:
             return
         self._taken.pop(document.path, None)  # until all of them are, should time run out
         self._scored[document.path] = {}
         self._company.forget(document.path)
-        for hunk in document.hunks[:SURVEYED]:
+        for hunk in document.hunks[:SURVEYED] if alone or len(regions) > 1 else ():
             held = _held(propose(hunk, TOOLBOX)[0])
             scored = self._first_look(hunk, held)
             if scored is not None:
@@ -72,7 +76,7 @@ class Learned:
 
     def __call__(self, hunk: Hunk, candidates: Sequence[Candidate[bytes]]) -> list[Judgement]:
         """Judge the candidates of one hunk."""
-        self.survey(hunk.document)
+        self._take(hunk.document, alone=False)
         ruled = rules.judge(hunk, candidates)
         held = _held(candidates)
         scored = self._first_look(hunk, held)
