@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import tracemalloc
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pytest
 from matrices import change, error, merged, normal
 
+from tiebreak.cli.dispatch import run
 from tiebreak.errors import UsageError
+from tiebreak.weights import engine
+from tiny import checkpoint
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 GOLDEN = [
     np.array(task) for task in ([4, -3, 1, 0.5, -2], [1, 5, -2, 0.25, -4], [-6, 0.5, 3, 0.75, 1.0])
@@ -57,3 +66,47 @@ def test_nan_is_never_lost() -> None:
     tasks[0][3] = np.nan
     for task in (0, 1, 2):
         assert np.isnan(change("emr", tasks, task=task)[3])
+
+
+# Whole models ----------------------------------------
+
+
+def written(folder: Path, elements: int) -> list[str]:
+    """A base and two models of one tensor with so many elements."""
+    paths = [folder / f"{seed}-{elements}.safetensors" for seed in range(3)]
+    for seed, path in enumerate(paths):
+        values = np.random.default_rng(seed).standard_normal(elements, np.float32)
+        path.write_bytes(checkpoint({"w": values}))
+    return list(map(str, paths))
+
+
+def merge(paths: list[str], out: Path, *options: str) -> None:
+    assert run(["weights", "merge", *paths, "-o", str(out), "--method", "emr", *options]) == 0
+
+
+@pytest.mark.parametrize("task", ["0", "2"])
+def test_any_number_of_threads_gives_the_same_bytes(
+    tmp_path: Path, task: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths = written(tmp_path, 600_000)
+    found = set()
+    for threads, large in (("1", engine.LARGE), ("4", 1 << 20)):
+        monkeypatch.setattr(engine, "LARGE", large)  # so that threads share the tensor
+        merge(paths, tmp_path / threads, "--set", f"task={task}", "--threads", threads)
+        found.add((tmp_path / threads).read_bytes())
+    assert len(found) == 1
+
+
+@pytest.mark.parametrize("threads", ["1", "2"])
+def test_a_thread_holds_a_stretch(tmp_path: Path, threads: str) -> None:
+    """Models of 16 MB need hardly more than models of 4 MB."""
+    peaks = []
+    for elements in (1 << 20, 1 << 22):
+        paths = written(tmp_path, elements)
+        tracemalloc.start()
+        try:
+            merge(paths, tmp_path / f"out{elements}", "--set", "task=1", "--threads", threads)
+            peaks.append(tracemalloc.get_traced_memory()[1])
+        finally:
+            tracemalloc.stop()
+    assert peaks[1] < 1.3 * peaks[0]

@@ -347,9 +347,10 @@ def test_any_number_of_threads_gives_the_same_bytes(
 @pytest.mark.parametrize("method", MATRICES)
 @pytest.mark.parametrize("threads", [1, 3])
 def test_a_thread_holds_one_matrix_with_its_copies(
-    models: list[str], method: str, threads: int, tmp_path: Path
+    models: list[str], method: str, threads: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     merge(models, method, tmp_path / "first")  # what is imported and read once
+    capsys.readouterr()
     tracemalloc.start()
     try:
         merge(models, method, tmp_path / "out", "--threads", str(threads))
@@ -359,6 +360,43 @@ def test_a_thread_holds_one_matrix_with_its_copies(
     copies = METHODS[method].copies
     assert peak < threads * copies * SIZE * SIZE * 8 + (1 << 20)
     assert peak > copies / 2 * SIZE * SIZE * 8  # the number says something
+    first = capsys.readouterr().err.splitlines()[0]
+    assert first == said(method, threads, copies * SIZE * SIZE * 8 + SIZE * SIZE * 4)
+
+
+def said(method: str, threads: int, tensor: int) -> str:
+    """What is printed, with a stretch of 4 MiB for each thread."""
+    most, least = (f"{n * (tensor + (1 << 22)) / 1e6:.1f} MB" for n in (threads, 1))
+    if threads == 1:
+        return f"{method}: holds at most {most} in memory"
+    return f"{method}: {threads} threads hold at most {most}; with --threads 1 at most {least}"
+
+
+def test_what_is_held_is_of_the_largest_matrices_that_there_are(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Threads that find no matrix hold none; of experts one at a time; of WUDI inputs x inputs."""
+    shapes = {
+        "layers.0.weight": (100, 400),
+        "layers.1.weight": (400, 100),
+        "layers.2.mlp.experts.weight": (4, 100, 100),
+        "lm_head.weight": (9000, 400),
+        "norm.weight": (400,),
+    }
+    paths = []
+    for seed in range(3):
+        held = {name: normal(seed, *shape).astype(np.float32) for name, shape in shapes.items()}
+        (tmp_path / f"{seed}").write_bytes(checkpoint(held))
+        paths.append(str(tmp_path / f"{seed}"))
+    stored, stretch = 4 * 40_000, 1 << 22
+    for method, largest in (("iso_c", 40_000), ("wudi", 400 * 400)):
+        merge(paths, method, tmp_path / f"one {method}", "--threads", "1")
+        held = METHODS[method].copies * 8 * largest + stored + stretch
+        assert f"at most {held / 1e6:.1f} MB in memory\n" in capsys.readouterr().err
+        merge(paths, method, tmp_path / f"many {method}", "--threads", "64")
+        assert "64 threads hold at most " in capsys.readouterr().err
+    merge(paths, "ties", tmp_path / "ties")
+    assert "at most" not in capsys.readouterr().err
 
 
 def test_a_matrix_that_cannot_be_decomposed_leaves_nothing(
@@ -370,7 +408,7 @@ def test_a_matrix_that_cannot_be_decomposed_leaves_nothing(
         path.write_bytes(checkpoint(held))
     command = ["weights", "merge", *map(str, [paths[1], *paths]), "-o", str(tmp_path / "out")]
     assert run([*command, "--method", "iso_c"]) == 2
-    error_line = capsys.readouterr().err
+    planned, error_line = capsys.readouterr().err.splitlines()
+    assert planned.startswith("iso_c: ")
     assert "tensor 'layers.0.weight': model 1 or the base holds NaN or infinity" in error_line
-    assert error_line.count("\n") == 1
     assert not (tmp_path / "out").exists()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import tracemalloc
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -190,9 +191,9 @@ def test_a_gram_that_does_not_fit_is_one_line(
     if seen is not None:
         file.write_bytes(checkpoint(seen))
     assert merge(models) == 2
-    line = capsys.readouterr().err
+    *before, line = capsys.readouterr().err.splitlines()
     assert words in line
-    assert line.count("\n") == 1
+    assert all(one.startswith("regmean: ") for one in before)  # how much memory it would take
     assert not (models / "out").exists()
 
 
@@ -204,6 +205,78 @@ def test_the_gram_of_another_version_is_refused(
     assert "the Gram is of another version of the model; tiebreak weights gram" in (
         capsys.readouterr().err
     )
+
+
+SIZE, LAYERS = 256, 3
+
+
+@pytest.fixture
+def layers(tmp_path: Path) -> list[str]:
+    """A base and two models with three square layers each, and their Grams."""
+    paths = []
+    for seed in range(3):
+        names = [f"layers.{n}.weight" for n in range(LAYERS)]
+        held = {name: normal(seed, SIZE, SIZE).astype(np.float32) for name in names}
+        file = tmp_path / f"{seed}.safetensors"
+        file.write_bytes(checkpoint(held | {"norm.weight": full(seed, 9)}))
+        seen = {name: gram(seed + n, SIZE).astype(np.float32) for n, name in enumerate(names)}
+        (tmp_path / GRAM.beside(file.name)).write_bytes(checkpoint(seen))
+        paths.append(str(file))
+    return paths
+
+
+def test_any_number_of_threads_gives_the_same_bytes(layers: list[str], tmp_path: Path) -> None:
+    found = set()
+    for threads in ("1", "4"):
+        out = tmp_path / threads
+        given = ["--method", "regmean", "--threads", threads]
+        assert run(["weights", "merge", *layers, "-o", str(out), *given]) == 0
+        found.add(out.read_bytes())
+    assert len(found) == 1
+    read = tensors(found.pop())
+    sides, seen = (
+        [tensors((tmp_path / f"{n}{end}.safetensors").read_bytes()) for n in (1, 2)]
+        for end in ("", ".gram")
+    )
+    name = "layers.2.weight"
+    expected = merged(*([one[name].astype(np.float64) for one in many] for many in (sides, seen)))
+    assert error(read[name], expected) < 1e-6
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_a_thread_holds_no_more_than_is_said(
+    layers: list[str], threads: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["weights", "merge", *layers, "--method", "regmean", "--threads", str(threads)]
+    assert run([*command, "-o", str(tmp_path / "first")]) == 0  # what is imported and read once
+    capsys.readouterr()
+    tracemalloc.start()
+    try:
+        assert run([*command, "-o", str(tmp_path / "out")]) == 0
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    matrix = REGMEAN.copies * SIZE * SIZE * 8
+    assert matrix / 2 < peak < threads * matrix + (1 << 20)
+    held = threads * (matrix + SIZE * SIZE * 4 + (1 << 22))
+    first = capsys.readouterr().err.splitlines()[0]
+    assert first.startswith("regmean: ")
+    assert f"at most {held / 1e6:.1f} MB" in first
+
+
+def test_what_is_held_is_of_the_largest_gram(
+    models: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A layer of 3 outputs and 2 inputs, and one of 2 outputs and 900 inputs."""
+    wide = "layers.0.down.weight"
+    for name, model, seen in zip("ab", (A, B), GRAMS, strict=True):
+        file = models / name / "model.safetensors"
+        file.write_bytes(checkpoint(model | {wide: full(1, 2, 900), "other.weight": full(1, 9, 9)}))
+        seen = seen | {wide: np.eye(900, dtype=np.float32)}  # noqa: PLW2901
+        (models / name / GRAM.beside(file.name)).write_bytes(checkpoint(seen))
+    assert merge(models, "--threads", "1") == 0
+    held = REGMEAN.copies * 8 * 900 * 900 + 4 * 2 * 900 + (1 << 22)
+    assert f"regmean: holds at most {held / 1e6:.1f} MB in memory\n" in capsys.readouterr().err
 
 
 # Real models ---------------------------------------------------------------------

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from tiebreak.weights.checkpoint import Checkpoint
+    from tiebreak.weights.engine import Output
     from tiebreak.weights.methods.method import Method, Parameter
     from tiebreak.weights.vocabulary.models import Tables
 
@@ -133,13 +134,54 @@ def command(  # noqa: PLR0913, PLR0917  (one for each option)
         if _carded(card, sides[0]):
             known = ((base, *models), (origin, *sides))
             texts |= card_files(chosen, parameters, known, together.notes)
-        for note in together.notes:
+        for note in (*together.notes, *_memory(chosen, planned, importances, threads)):
             click.echo(note, err=True)
         write_models(output, sides[0], planned, How(threads or 0, meter, plan, texts))
         planned.clear()
         meter.end(f"{output}: {len(sides[0])} tensors")
+    _warn_of_variances(output)
     if html is not None:
         _write_page(html, base, (*models, output), chosen.name)
+
+
+def _memory(
+    method: Method,
+    planned: Sequence[Sequence[Output]],
+    importances: Sequence[Checkpoint],
+    threads: int | None,
+) -> list[str]:
+    """A line where whole matrices are held in memory, before they are."""
+    from tiebreak.cli.weights.wording import amount
+    from tiebreak.weights.memory import most_held
+
+    tensors, number = (
+        [output for shard in planned for output in shard],
+        threads or os.cpu_count() or 1,
+    )
+    held, alone = (most_held(method, tensors, importances, n) for n in (number, 1))
+    if not held:
+        return []
+    if number == 1:
+        return [f"{method.name}: holds at most {amount(held, 'B')} in memory"]
+    fewer = f"with --threads 1 at most {amount(alone, 'B')}"
+    return [f"{method.name}: {number} threads hold at most {amount(held, 'B')}; {fewer}"]
+
+
+def _warn_of_variances(output: str) -> None:
+    """A line where a sum of changes has made a variance less than 0."""
+    from tiebreak.weights.checkpoint import open_checkpoint
+    from tiebreak.weights.errors import shown
+    from tiebreak.weights.variances import negative
+
+    with open_checkpoint(output) as merged:
+        found = negative(merged)
+    if found:
+        others = f" and {len(found) - 1} more" if len(found) > 1 else ""
+        click.echo(
+            f"warning: {shown(output, 400)}: {shown(found[0])}{others}: running variances below 0, "
+            "which give NaN: use a smaller lambda or an average, or estimate them anew",
+            err=True,
+        )
 
 
 def _write_page(path: str, base: str, models: tuple[str, ...], method: str) -> None:

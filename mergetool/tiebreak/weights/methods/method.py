@@ -119,6 +119,7 @@ class Method(NamedTuple):
     sides: tuple[int, int | None] = (1, None)  # how many models it merges
     survey: Survey | None = None
     copies: int = 0  # of a whole tensor in float64 that a thread holds; 0: it holds a stretch
+    squares: bool = False  # or of inputs x inputs, where that is more
     fitting: Fitting | None = None
 
     @property

@@ -124,4 +124,5 @@ METHOD: Final = Method(
     importance="gram",
     sides=(2, None),
     copies=10,
+    squares=True,
 )

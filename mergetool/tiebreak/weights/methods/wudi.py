@@ -79,4 +79,5 @@ METHOD: Final = Method(
     },
     prepare=prepare,
     copies=10,
+    squares=True,
 )

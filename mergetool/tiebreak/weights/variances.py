@@ -1,0 +1,34 @@
+"""Running variances of batch normalisation, which a sum of changes can make negative.
+
+A layer divides by their square root: with one below 0 (and more so than its epsilon) all outputs of
+the model are NaN, without any sign in the file.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from tiebreak.weights.dtypes import DTYPES, decode
+
+if TYPE_CHECKING:
+    from tiebreak.weights.checkpoint import Checkpoint
+
+NAME: Final = "running_var"
+
+
+def negative(checkpoint: Checkpoint) -> list[str]:
+    """The names of the running variances of a model that have an entry below 0."""
+    return [
+        name
+        for name in checkpoint.names
+        if name.rpartition(".")[2] == NAME and _has_negative(checkpoint, name)
+    ]
+
+
+def _has_negative(checkpoint: Checkpoint, name: str) -> bool:
+    dtype = checkpoint.info(name).dtype
+    return DTYPES[dtype].is_float and bool(
+        (np.asarray(decode(checkpoint.raw(name), dtype), np.float64) < 0).any()
+    )
