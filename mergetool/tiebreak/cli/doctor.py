@@ -48,6 +48,9 @@ def _own_judge() -> Iterator[Finding]:
 
     try:
         common_dir = find_repository().common_dir
+    except InputError:
+        return
+    try:
         used = settings.own_judge(dict(config_section(settings.KEYS)))
         if own.exists(common_dir):
             kept = own.read(common_dir)
@@ -57,8 +60,7 @@ def _own_judge() -> Iterator[Finding]:
     except UsageError as error:
         yield Finding(str(error), "git config --unset tiebreak.ownJudge")
     except InputError as error:
-        if own.exists(common_dir):
-            yield Finding(f"the shipped judge alone ranks: {error}", own.MEND)
+        yield Finding(f"the shipped judge alone ranks: {error}", own.MEND)
 
 
 def _folders() -> Iterator[Finding]:
