@@ -27,12 +27,20 @@ def remembered(config: Config, common_dir: str) -> Find | None:
 
 
 def with_this_merge(find: Find | None, config: Config, journal: Journal, top: str) -> Find | None:
-    """The same, and before it what the user made of other files of the merge that is under way."""
+    """The same, and before it what the user made of other files of the merge that is under way.
+
+    As much of it as can be read in the time for one file.
+    """
+    from contextlib import suppress
+
+    from tiebreak.cli.limits import OutOfTime, limited
+
     if not settings.memory(config):
         return None
     now: dict[str, list[Memory]] = {}
-    for digest, memory in _of_this_merge(journal, top):
-        now.setdefault(digest, []).append(memory)
+    with suppress(OutOfTime), limited(settings.timeout(config)):
+        for digest, memory in _of_this_merge(journal, top):
+            now.setdefault(digest, []).append(memory)
     if not now:
         return find
     return lambda digest: now.get(digest) or (find(digest) if find is not None else [])

@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 
 METADATA: Final = {"format": "pt"}
 
-_MANY: Final = 2  # dimensions of what is no matrix
-
 
 class Place(NamedTuple):
     """Where the factors of a module go: the tensors' names and types, a convolution's kernel."""

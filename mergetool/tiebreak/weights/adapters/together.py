@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 REFUSE: Final = "refuse"
 FIRST: Final = "first"
 AVERAGE: Final = "average"
-WHOLES: Final = (REFUSE, FIRST, AVERAGE)
 
 _PLAIN: Final[Mapping[str, Any]] = {  # what only says how an adapter was begun, or where it goes
     "corda_config": None,
