@@ -11,7 +11,7 @@ from __future__ import annotations
 import signal
 
 signal.signal(signal.SIGALRM, signal.SIG_DFL)  # ends even C code that never comes back
-signal.alarm(10)  # the default of tiebreak.timeout, which is read later
+signal.alarm(5)  # the default of tiebreak.timeout, which is read later
 
 import os
 import sys

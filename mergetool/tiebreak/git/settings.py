@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     Config = Mapping[str, str]
 
 KEYS: Final = r"^tiebreak\.|^merge\.conflictstyle$"  # for `git config --get-regexp`
-TIMEOUT: Final = "10"  # seconds for one file; driver/tiebreak-start.py has it too
+TIMEOUT: Final = "5"  # seconds for one file; driver/tiebreak-start.py has it too
 WEIGHTS_TIMEOUT: Final = "3600"  # the same for a checkpoint, which takes as long as copying it
 
 NEVER: Final = "never"  # values of tiebreak.judge: where the learned judge ranks
