@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 from tiebreak.errors import InputError
 from tiebreak.git import settings
-from tiebreak.git.repository import find_repository
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -99,6 +98,7 @@ def adapted(place: str | None = None) -> Own | None:
 
     None without; one line says why where it cannot be used.
     """
+    from tiebreak.git.repository import find_repository
     from tiebreak.ranker import own
 
     try:
