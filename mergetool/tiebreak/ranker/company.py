@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 OURS, THEIRS, OTHER = range(3)  # kinds of candidates: as ours is, as theirs is, anything else
+Stance = tuple[float, float, float]  # what is expected of one hunk: the share of each kind
 ALONE: Final = -1.0  # stands for the shares where there is no other hunk
 COLUMNS: Final = 11  # of a row
 
@@ -50,11 +51,13 @@ class Company:
 
     def __init__(self) -> None:
         """Nothing is known yet."""
-        self._stances: dict[str, dict[int, tuple[float, ...]]] = {}
+        self._stances: dict[str, dict[int, Stance]] = {}
+        self._sums: dict[str, Stance] = {}  # of whole files, for as long as nothing is added
 
     def forget(self, path: str) -> None:
         """Leave a file out again."""
         self._stances.pop(path, None)
+        self._sums.pop(path, None)
 
     def add(self, path: str, index: int, scored: Scored) -> None:
         """Take a hunk of the file at `path` into account; one known by that number is replaced."""
@@ -62,20 +65,35 @@ class Company:
         shares = [0.0, 0.0, 0.0]
         for chance, kind in zip(scored.chances, scored.kinds, strict=True):
             shares[kind] += chance / total
-        self._stances.setdefault(path, {})[index] = tuple(shares)
+        ours, theirs, other = shares
+        self._stances.setdefault(path, {})[index] = ours, theirs, other
+        self._sums.pop(path, None)
 
     def beside(self, path: str, index: int) -> Beside:
         """What is expected of all others than this hunk."""
         file = [s for i, s in self._stances.get(path, {}).items() if i != index]
-        away = [s for p, own in self._stances.items() if p != path for s in own.values()]
-        return Beside(_mean(file), _mean(file + away))
+        away = [p for p in self._stances if p != path]
+        hunks = len(file) + sum(len(self._stances[p]) for p in away)
+        here = _sum(file)
+        return Beside(_mean(here, len(file)), _mean(_sum([here, *map(self._sum_of, away)]), hunks))
+
+    def _sum_of(self, path: str) -> Stance:
+        """What is expected of all hunks of a file, added up once."""
+        if path not in self._sums:
+            self._sums[path] = _sum(list(self._stances[path].values()))
+        return self._sums[path]
 
 
-def _mean(stances: Sequence[tuple[float, ...]]) -> Shares:
-    if not stances:
+def _sum(stances: Sequence[Stance]) -> Stance:
+    ours, theirs, other = map(sum, zip((0.0, 0.0, 0.0), *stances, strict=True))
+    return ours, theirs, other
+
+
+def _mean(total: Stance, hunks: int) -> Shares:
+    if not hunks:
         return NOBODY
-    ours, theirs, other = (sum(column) / len(stances) for column in zip(*stances, strict=True))
-    return Shares(ours, theirs, other, len(stances))
+    ours, theirs, other = (share / hunks for share in total)
+    return Shares(ours, theirs, other, hunks)
 
 
 def rows(log_odds: Sequence[float], kinds: Sequence[int], beside: Beside) -> list[list[float]]:

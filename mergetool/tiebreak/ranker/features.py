@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from functools import cache
 from math import log1p
 from typing import TYPE_CHECKING, Final
 
@@ -181,6 +182,11 @@ def _lines(text: bytes) -> Counter[bytes]:
 
 def names() -> list[str]:
     """The names of all features, in the order in which the model takes them."""
+    return list(_names())
+
+
+@cache
+def _names() -> tuple[str, ...]:
     from tiebreak.ranker import past
     from tiebreak.ranker.columns import Alignment
 
@@ -189,7 +195,7 @@ def names() -> list[str]:
     hand = Hand(b"b\n", "", 0.0, 0, 1, provable=False, drops=0)
     hunk = of_hunk(known, Setting(1, 0, 0, code=True), 1) | past.of_hunk(None)
     own = of_candidate(known, known.alignment.place(b"b\n"), hand)
-    return [*hunk, *own, *past.of_candidate(None, b"")]
+    return (*hunk, *own, *past.of_candidate(None, b""))
 
 
 def partner(name: str) -> str:

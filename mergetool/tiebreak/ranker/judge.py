@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from tiebreak.ranker.company import Scored
     from tiebreak.ranker.hands import Held
     from tiebreak.ranker.own import Own
-    from tiebreak.text.document import Document, Hunk, Region
+    from tiebreak.text.document import Document, Hunk
 
 SURVEYED: Final = 100  # hunks of a file, at the most
 UNRANKED: Final = "too far behind to be ranked"
@@ -50,7 +50,7 @@ class Learned:
     def __init__(self, model: Model, own: Own | None = None) -> None:
         """Nothing is surveyed yet; `own` is what this repository's merges add to the model."""
         self._model, self._own, self._scope, self._company = model, own, FILE, Company()
-        self._taken: dict[str, tuple[Region, ...]] = {}
+        self._taken: dict[str, Document] = {}
         self._scored: dict[str, dict[tuple[int, tuple[bytes, ...]], Scored | None]] = {}
 
     def survey(self, document: Document) -> None:
@@ -59,18 +59,22 @@ class Learned:
 
     def _take(self, document: Document, *, alone: bool) -> None:
         """The same, once; a hunk that has no other beside it only if it may be `alone`."""
-        regions = tuple(hunk.region for hunk in document.hunks)
-        if self._taken.get(document.path) == regions:
+        known = self._taken.get(document.path)
+        if known is document:
+            return
+        hunks = document.hunks
+        if known is not None and [h.region for h in known.hunks] == [h.region for h in hunks]:
+            self._taken[document.path] = document
             return
         self._taken.pop(document.path, None)  # until all of them are, should time run out
         self._scored[document.path] = {}
         self._company.forget(document.path)
-        for hunk in document.hunks[:SURVEYED] if alone or len(regions) > 1 else ():
+        for hunk in hunks[:SURVEYED] if alone or len(hunks) > 1 else ():
             held = _held(propose(hunk, TOOLBOX)[0])
             scored = self._first_look(hunk, held)
             if scored is not None:
                 self._company.add(document.path, hunk.index, scored)
-        self._taken[document.path] = regions
+        self._taken[document.path] = document
 
     def surveyed(self) -> None:
         """Say that all files of the merge have been surveyed."""
@@ -105,11 +109,11 @@ class Learned:
         self, hunk: Hunk, held: Sequence[Held], scores: Sequence[float], kinds: Sequence[int]
     ) -> list[Opinion]:
         """The model's opinions, as this repository's merges correct them. A doubt stays one."""
-        past = past_of(hunk)
+        bounded = hunk.document.lineage is not None
         tables = self._model.calibrations[self._scope]
         by_model = Measure(tables, "the model's choice", "real conflicts")
-        opinions = self._opinions(held, scores, past, by_model)
-        if self._own is None or past is None:
+        opinions = self._opinions(held, scores, by_model, bounded=bounded)
+        if self._own is None or not bounded:
             return opinions
         own = self._own.tables(self._model, self._scope)
         by_own = Measure(own, "the adapted model's choice", "conflicts of this repository")
@@ -117,18 +121,18 @@ class Learned:
         return [
             adapted._replace(doubted=adapted.doubted or shipped.doubted)
             for adapted, shipped in zip(
-                self._opinions(held, corrected, past, by_own), opinions, strict=True
+                self._opinions(held, corrected, by_own, bounded=True), opinions, strict=True
             )
         ]
 
     def _opinions(
-        self, held: Sequence[Held], scores: Sequence[float], past: Past | None, by: Measure
+        self, held: Sequence[Held], scores: Sequence[float], by: Measure, *, bounded: bool
     ) -> list[Opinion]:
         opinions = list[Opinion]()
         best = max(range(len(held)), key=lambda index: scores[index])
         for index, one in enumerate(held):
             place = 1 + sum(score > scores[index] for score in scores)
-            counted = past is not None and self._model.knows(one.hand.stratum)
+            counted = bounded and self._model.knows(one.hand.stratum)
             step = by.tables.step(scores[index]) if counted and index == best else None
             probability = by.tables.probability(scores[index])
             evidence = f"{by.who} {place}"
