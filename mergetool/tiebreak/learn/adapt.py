@@ -23,7 +23,8 @@ from tiebreak.learn.intervals import exact_lower
 from tiebreak.learn.verdicts import Verdicts
 from tiebreak.ranker.calibration import Calibration, Step
 from tiebreak.ranker.company import OTHER, Beside
-from tiebreak.ranker.model import FILE, MERGE, SCOPES, log_odds
+from tiebreak.ranker.model import FILE, MERGE, SCOPES
+from tiebreak.ranker.odds import log_odds
 from tiebreak.ranker.own import NOTHING, Habit, Own, places, rows, shares
 
 if TYPE_CHECKING:

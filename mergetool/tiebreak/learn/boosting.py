@@ -17,25 +17,28 @@ from tiebreak.ranker import past
 from tiebreak.ranker.trees import NODE, table
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from tiebreak.learn.packed import Packed
 
 TREES: Final = 400
-SETTINGS: Final = {
+ALWAYS: Final = {  # of all our trees: seeded, and as the judge walks them
     "objective": "binary",
     "learning_rate": 0.05,
-    "num_leaves": 31,
-    "min_data_in_leaf": 40,
-    "feature_fraction": 0.5,
     "bagging_fraction": 0.7,
     "bagging_freq": 1,
-    "lambda_l2": 2.0,
     "seed": 0,
     "deterministic": True,
     "force_row_wise": True,
     "use_missing": False,
     "verbose": -1,
+}
+SETTINGS: Final = {
+    **ALWAYS,
+    "num_leaves": 31,
+    "min_data_in_leaf": 40,
+    "feature_fraction": 0.5,
+    "lambda_l2": 2.0,
 }
 
 
@@ -59,14 +62,20 @@ def fit(found: Sequence[Any], right: Any, threads: int = 0) -> Any:
 
 def out_of_fold(packed: Packed, found: Sequence[Any], threads: int = 0) -> Any:
     """Log-odds of every candidate, in the first view, from a model that saw other folds only."""
-    folds = np.repeat([fold_of(hunk["repo"]) for hunk in packed.hunks], packed.counts)
-    logits = np.zeros(len(folds))
-    for fold in range(FOLDS):
-        held = folds == fold
-        if held.any():
-            model = fit([view[~held] for view in found], packed.right[~held], threads)
-            logits[held] = model.predict(found[0][held], raw_score=True)
+    logits = np.zeros(len(packed.right))
+    for held in folds(packed):
+        model = fit([view[~held] for view in found], packed.right[~held], threads)
+        logits[held] = model.predict(found[0][held], raw_score=True)
     return logits
+
+
+def folds(packed: Packed) -> Iterator[Any]:
+    """For each fold that has any, which candidates are of its repositories."""
+    of_each = np.repeat([fold_of(hunk["repo"]) for hunk in packed.hunks], packed.counts)
+    for fold in range(FOLDS):
+        held = of_each == fold
+        if held.any():
+            yield held
 
 
 def flat(model: Any) -> Any:

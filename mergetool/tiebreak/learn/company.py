@@ -6,43 +6,29 @@ Trained on scores that the first look gave out of fold, and added to its log-odd
 
 from __future__ import annotations
 
-import itertools
 from collections import defaultdict
+from itertools import pairwise, starmap
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from tiebreak.learn.split import FOLDS, fold_of
-from tiebreak.ranker.company import OTHER, OURS, THEIRS, Beside, Company, Scored, rows
-from tiebreak.ranker.model import log_odds
+from tiebreak.learn import boosting
+from tiebreak.ranker.company import Beside, Company, Scored, kind_of, rows
+from tiebreak.ranker.odds import log_odds
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from tiebreak.learn.packed import Packed
 
 TREES: Final = 120
 SETTINGS: Final = {
-    "objective": "binary",
-    "learning_rate": 0.05,
+    **boosting.ALWAYS,
     "num_leaves": 15,
     "min_data_in_leaf": 100,
     "feature_fraction": 0.7,
-    "bagging_fraction": 0.7,
-    "bagging_freq": 1,
     "lambda_l2": 5.0,
-    "seed": 0,
-    "deterministic": True,
-    "force_row_wise": True,
-    "use_missing": False,
-    "verbose": -1,
 }
-
-
-def kinds(packed: Packed) -> Any:
-    """The kind of every candidate."""
-    ours, theirs = (
-        packed.features[:, packed.names.index(f"same/{side}")] > 0 for side in ("ours", "theirs")
-    )
-    return np.where(ours & ~theirs, OURS, np.where(theirs & ~ours, THEIRS, OTHER))
 
 
 def table(packed: Packed, scores: Any, *, whole_merge: bool = True) -> Any:
@@ -59,18 +45,18 @@ def table(packed: Packed, scores: Any, *, whole_merge: bool = True) -> Any:
     return np.array(found, np.float32)
 
 
-def _scored(packed: Packed, scores: Any) -> Any:
-    every = kinds(packed)
-    for first, last in itertools.pairwise(packed.firsts):
-        yield Scored(scores[first:last].tolist(), every[first:last].tolist())
+def _scored(packed: Packed, scores: Any) -> Iterator[Scored]:
+    same = [packed.names.index(f"same/{side}") for side in ("ours", "theirs")]
+    kinds = list(starmap(kind_of, (packed.features[:, same] > 0).tolist()))
+    for first, last in pairwise(packed.firsts):
+        yield Scored(scores[first:last].tolist(), kinds[first:last])
 
 
 def fit(found: Any, right: Any, scores: Any, threads: int = 0) -> Any:
     """A LightGBM model that corrects the log-odds of `scores`."""
     import lightgbm
 
-    start = [log_odds(score) for score in scores.tolist()]
-    data = lightgbm.Dataset(found, right.astype(np.int8), init_score=start)
+    data = lightgbm.Dataset(found, right.astype(np.int8), init_score=_odds(scores))
     return lightgbm.train({**SETTINGS, "num_threads": threads}, data, TREES)
 
 
@@ -79,13 +65,13 @@ def out_of_fold(packed: Packed, found: Any, scores: Any, others: Any, threads: i
 
     `others` are other rows of the same candidates, of which the chances are wanted too.
     """
-    folds = np.repeat([fold_of(hunk["repo"]) for hunk in packed.hunks], packed.counts)
-    start = np.array([log_odds(score) for score in scores.tolist()])
-    logits = np.stack([start, start])
-    for fold in range(FOLDS):
-        held = folds == fold
-        if held.any():
-            model = fit(found[~held], packed.right[~held], scores[~held], threads)
-            for view, of_view in zip(logits, (found, others), strict=True):
-                view[held] += model.predict(of_view[held], raw_score=True)
+    logits = np.stack([_odds(scores)] * 2)
+    for held in boosting.folds(packed):
+        model = fit(found[~held], packed.right[~held], scores[~held], threads)
+        for view, of_view in zip(logits, (found, others), strict=True):
+            view[held] += model.predict(of_view[held], raw_score=True)
     return 1 / (1 + np.exp(-logits))
+
+
+def _odds(scores: Any) -> Any:
+    return np.array([log_odds(score) for score in scores.tolist()])

@@ -96,22 +96,33 @@ def _mean(total: Stance, hunks: int) -> Shares:
     return Shares(ours, theirs, other, hunks)
 
 
+def kind_of(as_ours: bool, as_theirs: bool) -> int:  # noqa: FBT001  (one for each side)
+    """The kind of a candidate that has the words of ours, of theirs, of both or of none."""
+    return OTHER if as_ours == as_theirs else OURS if as_ours else THEIRS
+
+
 def rows(log_odds: Sequence[float], kinds: Sequence[int], beside: Beside) -> list[list[float]]:
     """One row of `COLUMNS` numbers a candidate: what it is, and what is expected around it."""
+    around = [[*_agreement(kind, beside.file), *_agreement(kind, beside.merge)] for kind in kinds]
+    return described(log_odds, kinds, around)
+
+
+def described(
+    log_odds: Sequence[float], kinds: Sequence[int], around: Sequence[Sequence[float]]
+) -> list[list[float]]:
+    """One row a candidate: what it is, how sure it is, and what else is known."""
     return [
-        [
-            float(kind == OURS),
-            float(kind == THEIRS),
-            own,
-            *_agreement(kind, beside.file),
-            *_agreement(kind, beside.merge),
-        ]
-        for own, kind in zip(log_odds, kinds, strict=True)
+        [float(kind == OURS), float(kind == THEIRS), own, *more]
+        for own, kind, more in zip(log_odds, kinds, around, strict=True)
     ]
 
 
 def _agreement(kind: int, shares: Shares) -> list[float]:
     """How much is expected of the same kind, how much of its opposite, and of how many hunks."""
-    same = shares[kind]
-    opposite = max(shares.ours, shares.theirs) if kind == OTHER else shares[THEIRS - kind]
-    return [same, opposite, float(shares.hunks), same - opposite]
+    same, other = shares[kind], opposite(kind, shares)
+    return [same, other, float(shares.hunks), same - other]
+
+
+def opposite(kind: int, shares: Sequence[float]) -> float:
+    """The share of the other side's kind; of what is neither, that of the stronger side."""
+    return max(shares[OURS], shares[THEIRS]) if kind == OTHER else shares[THEIRS - kind]

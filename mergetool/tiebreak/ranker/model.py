@@ -14,14 +14,15 @@ from __future__ import annotations
 
 import json
 import os
-from math import exp, log
+from math import exp
 from typing import TYPE_CHECKING, Any, Final
 
 from tiebreak.errors import InputError
 from tiebreak.ranker import calibration, vocabulary
-from tiebreak.ranker.company import OTHER, OURS, THEIRS, Scored, rows
+from tiebreak.ranker.company import Scored, kind_of, rows
 from tiebreak.ranker.encoding import PADDING, encode
 from tiebreak.ranker.features import names
+from tiebreak.ranker.odds import chance_of, corrected, log_odds
 from tiebreak.ranker.trees import Trees
 
 if TYPE_CHECKING:
@@ -35,7 +36,6 @@ NEEDS: Final = ("numpy", "onnxruntime")
 MERGE: Final = "merge"  # all conflicts of the merge are known
 FILE: Final = "file"  # those of one file are
 SCOPES: Final = (MERGE, FILE)
-SURE: Final = 1e-6  # the network's chances are cut to here, so that their log-odds are finite
 
 
 def folder() -> str:
@@ -106,32 +106,20 @@ class Model:
         return Scored(chances, [self._kind(numbers) for numbers in features])
 
     def _kind(self, features: Sequence[float]) -> int:
-        ours, theirs = (features[index] > 0 for index in self._same)
-        return OTHER if ours == theirs else OURS if ours else THEIRS
+        return kind_of(*(features[index] > 0 for index in self._same))
 
     def seconded(self, scored: Scored, beside: Beside) -> list[float]:
         """The scores once it is known what is expected of the other hunks."""
-        import numpy as np
-
-        first = [log_odds(chance) for chance in scored.chances]
-        more = self._company.sums(np.array(rows(first, scored.kinds, beside), np.float32))
-        return [
-            1 / (1 + exp(-(own + float(other)))) for own, other in zip(first, more, strict=True)
-        ]
+        odds = [log_odds(chance) for chance in scored.chances]
+        return corrected(odds, self._company, rows(odds, scored.kinds, beside))
 
 
 def blended(chances: Sequence[float], logits: Sequence[float]) -> list[float]:
     """The network's chances and the trees' log-odds of each candidate, in one score."""
     return [
-        1 / (1 + exp(-(log_odds(chance) + logit) / 2))
+        chance_of((log_odds(chance) + logit) / 2)
         for chance, logit in zip(chances, logits, strict=True)
     ]
-
-
-def log_odds(chance: float) -> float:
-    """The log-odds of a chance, which is kept from being certain."""
-    cut = min(max(chance, SURE), 1 - SURE)
-    return log(cut / (1 - cut))
 
 
 def _inputs(encoded: Encoded, strata: Sequence[int]) -> dict[str, Any]:

@@ -14,13 +14,14 @@ from __future__ import annotations
 
 import json
 import os
-from math import exp, isfinite
+from math import isfinite
 from typing import TYPE_CHECKING, Any, Final
 
 from tiebreak.errors import InputError
 from tiebreak.ranker import calibration
-from tiebreak.ranker.company import OTHER, OURS, THEIRS
-from tiebreak.ranker.model import FILES, SCOPES, folder, log_odds
+from tiebreak.ranker.company import described, opposite
+from tiebreak.ranker.model import FILES, SCOPES, folder
+from tiebreak.ranker.odds import corrected, log_odds
 from tiebreak.ranker.trees import NODE, Trees
 from tiebreak.record import NamedTuple
 
@@ -73,19 +74,11 @@ def rows(
     odds: Sequence[float], kinds: Sequence[int], habits: tuple[Habit, Habit, Habit]
 ) -> list[list[float]]:
     """One row of `COLUMNS` numbers a candidate: what it is, and how its kind fared before."""
-    return [
-        [
-            float(kind == OURS),
-            float(kind == THEIRS),
-            own,
-            *(number for habit in habits for number in (habit[kind], _opposite(kind, habit))),
-        ]
-        for own, kind in zip(odds, kinds, strict=True)
+    around = [
+        [number for habit in habits for number in (habit[kind], opposite(kind, habit))]
+        for kind in kinds
     ]
-
-
-def _opposite(kind: int, habit: Habit) -> float:
-    return max(habit[OURS], habit[THEIRS]) if kind == OTHER else habit[THEIRS - kind]
+    return described(odds, kinds, around)
 
 
 class Own:
@@ -103,12 +96,8 @@ class Own:
 
     def corrected(self, scores: Sequence[float], kinds: Sequence[int], path: str) -> list[float]:
         """The scores of one hunk's candidates, as people settle conflicts here."""
-        import numpy as np
-
         odds = [log_odds(score) for score in scores]
-        found = np.array(rows(odds, kinds, shares(self._habits, path)), np.float32)
-        more = self._trees.sums(found)
-        return [1 / (1 + exp(-(own + float(add)))) for own, add in zip(odds, more, strict=True)]
+        return corrected(odds, self._trees, rows(odds, kinds, shares(self._habits, path)))
 
 
 class Kept(NamedTuple):
