@@ -16,7 +16,7 @@ from tiebreak.cli import drive
 from tiebreak.cli.drive import NO_CHECKPOINT, RESOLVED, UNRESOLVED, say
 from tiebreak.errors import InputError
 from tiebreak.git import settings
-from tiebreak.git.spawn import common_dir
+from tiebreak.git.spawn import common_dir, fetch_lfs
 from tiebreak.weights.lfs import LONGEST_POINTER, Pointer, Store, parse_pointer
 
 if TYPE_CHECKING:
@@ -99,25 +99,13 @@ def _fetched(version: Version, store: Store) -> Version:
         return version
     content = store.find(version.pointer)
     if content is None:
-        fetch(version.file)
+        fetch_lfs(version.file)
         content = store.find(version.pointer)
     if content is None:
         oid = version.pointer.oid[:12]
         msg = f"{version.side}: the Git LFS object {oid} is not here, and git lfs cannot get it"
         raise InputError(f"{msg}; ours is kept")
     return version._replace(content=content)
-
-
-def fetch(pointer: str) -> None:
-    """Let git-lfs put an object into the store, as a checkout would."""
-    actions = [
-        (os.POSIX_SPAWN_OPEN, 0, pointer, os.O_RDONLY, 0),
-        (os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0),
-        (os.POSIX_SPAWN_OPEN, 2, os.devnull, os.O_WRONLY, 0),
-    ]
-    environment = {**os.environ, "GIT_LFS_SKIP_SMUDGE": "0"}
-    child = os.posix_spawnp("git", ("git", "lfs", "smudge"), environment, file_actions=actions)
-    os.waitpid(child, 0)  # whether it came shows in the store
 
 
 def _merge(

@@ -6,10 +6,10 @@ import os
 import shutil
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from tiebreak.cli.drive_tensors import fetch
 from tiebreak.errors import InputError
 from tiebreak.git.blobs import save
 from tiebreak.git.command import git
+from tiebreak.git.spawn import fetch_lfs
 from tiebreak.git.stages import object_sizes
 from tiebreak.weights.lfs import LONGEST_POINTER, Store, parse_pointer
 
@@ -70,7 +70,7 @@ class Contents:
         if pointer is None:
             return Content(path, None)
         if self.store.find(pointer) is None and self._fetching:
-            fetch(path)
+            fetch_lfs(path)
         found = self.store.find(pointer)
         if found is None:
             oid = pointer.oid[:12]

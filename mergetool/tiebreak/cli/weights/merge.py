@@ -93,8 +93,6 @@ def command(  # noqa: PLR0913, PLR0917  (one for each option)
     threads. An interrupted merge leaves nothing, or with --resume the shards that are whole: the
     same command goes on from them.
     """
-    from tiebreak.cli.weights.carding import card_files
-    from tiebreak.cli.weights.diff import check_page
     from tiebreak.cli.weights.sources import beside, opened, opened_beside, plan_of
     from tiebreak.cli.weights.tokens import Asked, aligned
     from tiebreak.weights.importance import KINDS
@@ -102,7 +100,10 @@ def command(  # noqa: PLR0913, PLR0917  (one for each option)
     from tiebreak.weights.methods import check, method_named
     from tiebreak.weights.whole import How, Models, index_text, merge_models, write_models
 
-    check_page(html)
+    if html is not None:
+        from tiebreak.cli.weights.diff import check_page
+
+        check_page(html)
     chosen = method_named(method)
     parameters = check(chosen, given(chosen, weight, density, scale, others), len(models))
     asked = Asked(tokenizer, chat, vocabulary)
@@ -132,6 +133,8 @@ def command(  # noqa: PLR0913, PLR0917  (one for each option)
             _check_apart(texts, tables)
             texts |= tables.texts
         if _carded(card, sides[0]):
+            from tiebreak.cli.weights.carding import card_files
+
             known = ((base, *models), (origin, *sides))
             texts |= card_files(chosen, parameters, known, together.notes)
         for note in (*together.notes, *_memory(chosen, planned, importances, threads)):

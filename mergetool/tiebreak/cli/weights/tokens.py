@@ -39,7 +39,6 @@ def aligned(
     asked: Asked, names: Sequence[str], models: Sequence[Checkpoint], method: Method, output: str
 ) -> Aligned:
     """The models as they can be merged, the base first; the first after it gives the files."""
-    from tiebreak.weights.tokenizer.align import align, source_of
     from tiebreak.weights.tokenizer.request import Aligned, Inputs, Request
 
     if not all(os.path.isdir(model.path) for model in models):
@@ -47,6 +46,8 @@ def aligned(
             given = "--tokenizer" if asked.tokenizer else "--chat-template"
             raise UsageError(f"{given} needs the tokenizers: name folders, not files")
         return Aligned(tuple(models), {}, ())
+    from tiebreak.weights.tokenizer.align import align, source_of
+
     source = None if asked.tokenizer is None else source_of(asked.tokenizer, names, 0)
     scratch = os.path.dirname(os.path.abspath(output))
     inputs = Inputs(models, names, 0, 1, computed=method.needs_base, scratch=scratch)

@@ -1,37 +1,14 @@
-"""The methods that merge tensors, one file each. A new one is a file and a line in `METHODS`."""
+"""The methods that merge tensors, one file each. A new one is a file and its name in `_NAMES`.
+
+A file is imported when its method is asked for: a merge needs one of them.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from importlib import import_module
 from typing import Final
 
-from tiebreak.weights.methods import (
-    arcee_fusion,
-    breadcrumbs,
-    dare,
-    della,
-    emr,
-    fisher,
-    iso_c,
-    iso_cts,
-    karcher,
-    layer_swap,
-    linear,
-    magmax,
-    model_stock,
-    multislerp,
-    nearswap,
-    nuslerp,
-    passthrough,
-    pcb,
-    ram,
-    regmean,
-    sce,
-    slerp,
-    task_arithmetic,
-    ties,
-    tsv_m,
-    wudi,
-)
 from tiebreak.weights.methods.method import (
     Method,
     Parameters,
@@ -43,37 +20,53 @@ from tiebreak.weights.methods.method import (
 
 __all__ = ["METHODS", "Method", "Parameters", "Terms", "check", "merge_tensor", "method_named"]
 
-METHODS: Final = {
-    method.name: method
-    for method in (
-        linear.METHOD,
-        task_arithmetic.METHOD,
-        ties.METHOD,
-        dare.METHOD,
-        della.METHOD,
-        breadcrumbs.METHOD,
-        magmax.METHOD,
-        pcb.METHOD,
-        emr.METHOD,
-        sce.METHOD,
-        ram.METHOD,
-        model_stock.METHOD,
-        slerp.METHOD,
-        nuslerp.METHOD,
-        multislerp.METHOD,
-        karcher.METHOD,
-        nearswap.METHOD,
-        arcee_fusion.METHOD,
-        layer_swap.METHOD,
-        passthrough.METHOD,
-        fisher.METHOD,
-        regmean.METHOD,
-        iso_c.METHOD,
-        iso_cts.METHOD,
-        tsv_m.METHOD,
-        wudi.METHOD,
-    )
-}
+_NAMES: Final = (
+    "linear",
+    "task_arithmetic",
+    "ties",
+    "dare",
+    "della",
+    "breadcrumbs",
+    "magmax",
+    "pcb",
+    "emr",
+    "sce",
+    "ram",
+    "model_stock",
+    "slerp",
+    "nuslerp",
+    "multislerp",
+    "karcher",
+    "nearswap",
+    "arcee_fusion",
+    "layer_swap",
+    "passthrough",
+    "fisher",
+    "regmean",
+    "iso_c",
+    "iso_cts",
+    "tsv_m",
+    "wudi",
+)
+
+
+class _Methods(Mapping[str, Method]):
+    """The methods by name, which is that of the file."""
+
+    def __getitem__(self, name: str) -> Method:
+        if name not in _NAMES:
+            raise KeyError(name)
+        method: Method = import_module(f"{__name__}.{name}").METHOD
+        return method
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(_NAMES)
+
+    def __len__(self) -> int:
+        return len(_NAMES)
+
+
+METHODS: Final = _Methods()
 
 
 def method_named(name: str) -> Method:
