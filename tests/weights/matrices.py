@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,7 +12,7 @@ from tiebreak.weights.kernels import Side
 from tiebreak.weights.methods import Terms, check, merge_tensor, method_named
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
@@ -69,3 +70,13 @@ def change(method: str, tasks: Sequence[Array], name: str = NAME, **given: objec
 def error(found: Array, expected: Array) -> float:
     """Relative to the largest that is expected."""
     return float(np.abs(found - expected).max() / np.abs(expected).max())
+
+
+def peak_of(work: Callable[[], object]) -> int:
+    """The most bytes that Python and numpy held at once during the work, beyond those before."""
+    tracemalloc.start()
+    try:
+        work()
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()

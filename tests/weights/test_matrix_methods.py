@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import tracemalloc
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from matrices import change, error, low_rank, merged, normal, orthonormal
+from matrices import change, error, low_rank, merged, normal, orthonormal, peak_of
 
 from tiebreak.cli.dispatch import run
 from tiebreak.errors import InputError
@@ -351,12 +350,7 @@ def test_a_thread_holds_one_matrix_with_its_copies(
 ) -> None:
     merge(models, method, tmp_path / "first")  # what is imported and read once
     capsys.readouterr()
-    tracemalloc.start()
-    try:
-        merge(models, method, tmp_path / "out", "--threads", str(threads))
-        peak = tracemalloc.get_traced_memory()[1]
-    finally:
-        tracemalloc.stop()
+    peak = peak_of(lambda: merge(models, method, tmp_path / "out", "--threads", str(threads)))
     copies = METHODS[method].copies
     assert peak < threads * copies * SIZE * SIZE * 8 + (1 << 20)
     assert peak > copies / 2 * SIZE * SIZE * 8  # the number says something

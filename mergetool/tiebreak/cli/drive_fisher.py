@@ -12,6 +12,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 from tiebreak.errors import InputError
+from tiebreak.git.caller import named_heads
 from tiebreak.git.spawn import common_dir
 from tiebreak.weights.fishers import Fishers
 from tiebreak.weights.lfs import LONGEST_POINTER, Pointer, Store, parse_pointer
@@ -95,9 +96,8 @@ def fisher_blob(kind: Kind, path: str, oid: str, commits: Iterable[str]) -> str:
 
 def _commits(context: Context) -> list[str]:
     """What may be a side: what git says, what the command says, and the tips of all branches."""
-    named = [name.removeprefix("GITHEAD_") for name in os.environ if name.startswith("GITHEAD_")]
     words = [word for word in context.call.args if not word.startswith("-")]
-    return ["HEAD", *named, *_picked(context.git_dir), *words, "stash", *branches()]
+    return ["HEAD", *named_heads(), *_picked(context.git_dir), *words, "stash", *branches()]
 
 
 def branches() -> list[str]:

@@ -15,6 +15,7 @@ from tiebreak.record import NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+_NAMED: Final = "GITHEAD_"
 _GENERATIONS: Final = 8  # shells between the driver and git: two; more with a wrapper of the user's
 _ALIASES: Final = 8  # an alias may name an alias
 _WITH_VALUE: Final = frozenset(
@@ -136,3 +137,8 @@ def _read(process: int, name: str) -> str:
             return os.fsdecode(file.read())
     except OSError:
         return ""
+
+
+def named_heads() -> list[str]:
+    """The commits that ``git merge`` merges, by the environment (builtin/merge.c)."""
+    return [name.removeprefix(_NAMED) for name in os.environ if name.startswith(_NAMED)]

@@ -7,9 +7,12 @@ REVERT_HEAD (gitrevisions(7)). Several heads, several merge bases and stashes ha
 from __future__ import annotations
 
 import os
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from tiebreak.git.command import git
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 class Commits(NamedTuple):
@@ -32,8 +35,9 @@ def merging(git_dir: str, top: str) -> Commits | None:
     ours = _commit("HEAD", top)
     if ours is None:
         return None
-    if os.path.exists(os.path.join(git_dir, "MERGE_HEAD")):
-        return _merge(ours, os.path.join(git_dir, "MERGE_HEAD"), top)
+    heads = merged_heads(git_dir)
+    if heads is not None:
+        return _merge(ours, heads, top)
     for name in _PICKED:
         commit = _commit(name, top) if os.path.exists(os.path.join(git_dir, name)) else None
         if commit is not None:
@@ -49,9 +53,16 @@ _REVERTED: Final = "REVERT_HEAD"
 _PICKED: Final = ("CHERRY_PICK_HEAD", "REBASE_HEAD", _REVERTED)
 
 
-def _merge(ours: str, merge_head: str, top: str) -> Commits | None:
-    with open(merge_head, encoding="ascii") as file:
-        heads = file.read().split()
+def merged_heads(git_dir: str) -> list[str] | None:
+    """The commits that an unfinished ``git merge`` merges into HEAD; None without one."""
+    try:
+        with open(os.path.join(git_dir, "MERGE_HEAD"), encoding="ascii") as file:
+            return file.read().split()
+    except FileNotFoundError:
+        return None
+
+
+def _merge(ours: str, heads: Sequence[str], top: str) -> Commits | None:
     bases = git("merge-base", "--all", ours, *heads[:1], cwd=top, accept=(0, 1)).line.split()
     if len(heads) != 1 or len(bases) != 1:
         return None

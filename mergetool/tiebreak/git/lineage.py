@@ -11,7 +11,9 @@ from collections import defaultdict
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from tiebreak.errors import GitError
+from tiebreak.git.caller import named_heads
 from tiebreak.git.command import git
+from tiebreak.git.commits import merged_heads
 from tiebreak.git.stages import object_sizes, read_objects
 from tiebreak.lineage import Branch, Lineage
 
@@ -22,7 +24,6 @@ VERSIONS: Final = 60  # of a file on one side, the newest
 LARGEST: Final = 1_000_000  # bytes of a version
 _COMMIT: Final = "\1"
 _OURS: Final = "<"
-_NAMED: Final = "GITHEAD_"  # builtin/merge.c
 _PARTIAL: Final = r"^extensions\.partialclone$|^remote\..*\.promisor$"  # older git, newer git
 _LOG: Final = (
     "--left-right", "--raw", "--no-abbrev", "--no-renames", "-z", "--format=%x01%m%ct %ae",
@@ -145,15 +146,13 @@ def merge_heads(git_dir: str) -> tuple[str, str] | None:
 
     What picks single commits (rebase, cherry-pick) has other histories than merges have.
     """
-    try:
-        with open(os.path.join(git_dir, "MERGE_HEAD"), encoding="ascii") as file:
-            heads = file.read().split()
-    except OSError:
-        return None
-    return ("HEAD", heads[0]) if len(heads) == 1 else None
+    return _two(merged_heads(git_dir) or ())
 
 
 def merge_heads_of_driver() -> tuple[str, str] | None:
     """The same inside a merge driver: ``git merge`` names what it merges in the environment."""
-    heads = [name for name in os.environ if name.startswith(_NAMED)]
-    return ("HEAD", heads[0].removeprefix(_NAMED)) if len(heads) == 1 else None
+    return _two(named_heads())
+
+
+def _two(heads: Sequence[str]) -> tuple[str, str] | None:
+    return ("HEAD", heads[0]) if len(heads) == 1 else None

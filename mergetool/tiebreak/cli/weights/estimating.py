@@ -4,18 +4,55 @@ from __future__ import annotations
 
 import importlib.util
 import os
+from collections.abc import Callable
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
+
+import click
 
 from tiebreak.cli.weights.bar import bar
 from tiebreak.errors import InputError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from tiebreak.weights.importance import Kind
 
+Command = Callable[..., None]
+Option = Callable[[Command], Command]
+
 NEEDED: Final = ("torch", "transformers")
+
+
+def asking(batch: str, *more: Option) -> Option:
+    """The argument and the options of such a command, and `more` that it has of its own.
+
+    `batch` is the help of ``--batch``.
+    """
+    file = click.Path(exists=True, dir_okay=False)
+    options: tuple[Option, ...] = (
+        click.argument("model", type=click.Path(exists=True, file_okay=False)),
+        click.option(
+            "--data", multiple=True, required=True, type=file, metavar="FILE",
+            help="Text that the model was trained for; may be given more than once.",
+        ),
+        click.option("-o", "--output", metavar="OUT", help="Default: beside the model."),
+        click.option("--examples", type=click.IntRange(min=1), default=256, show_default=True),
+        click.option("--length", type=click.IntRange(min=2), default=128, show_default=True,
+                     help="Tokens of an example."),
+        click.option("--batch", type=click.IntRange(min=1), default=4, show_default=True,
+                     help=batch),
+        click.option("--seed", type=int, default=0, show_default=True),
+        *more,
+        click.option("--device", default="cpu", show_default=True, help="Of torch, such as cuda."),
+    )  # fmt: skip
+
+    def decorated(command: Command) -> Command:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return decorated
 
 
 def prepared(

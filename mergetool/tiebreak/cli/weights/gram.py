@@ -4,23 +4,11 @@ from __future__ import annotations
 
 import click
 
-from tiebreak.cli.weights.estimating import estimating, prepared
+from tiebreak.cli.weights.estimating import asking, estimating, prepared
 
 
 @click.command("gram")
-@click.argument("model", type=click.Path(exists=True, file_okay=False))
-@click.option(
-    "--data", multiple=True, required=True, type=click.Path(exists=True, dir_okay=False),
-    metavar="FILE", help="Text that the model was trained for; may be given more than once.",
-)  # fmt: skip
-@click.option("-o", "--output", metavar="OUT", help="Default: beside the model.")
-@click.option("--examples", type=click.IntRange(min=1), default=256, show_default=True)
-@click.option("--length", type=click.IntRange(min=2), default=128, show_default=True,
-              help="Tokens of an example.")  # fmt: skip
-@click.option("--batch", type=click.IntRange(min=1), default=4, show_default=True,
-              help="Examples at once.")  # fmt: skip
-@click.option("--seed", type=int, default=0, show_default=True)
-@click.option("--device", default="cpu", show_default=True, help="Of torch, such as cuda.")
+@asking("Examples at once.")
 def command(  # noqa: PLR0913  (one for each option)
     model: str,
     data: tuple[str, ...],

@@ -30,6 +30,7 @@ from tiebreak.weights.methods.method import (
     changes,
     combined,
     elected,
+    kept_share,
     number,
     numbers,
     unmoved,
@@ -37,8 +38,6 @@ from tiebreak.weights.methods.method import (
     weights_to_divide_by,
 )
 from tiebreak.weights.trim import band
-
-LEAST_DENSITY: Final = 1e-9
 
 
 def prepare(terms: Terms, parameters: Parameters, each: Each) -> Content:
@@ -65,9 +64,7 @@ METHOD: Final = Method(
     summary="drop the largest and the smallest changes, and add up the others",
     parameters={
         "weight": WEIGHT,
-        "density": Parameter(
-            0.9, "the share of changes that is kept", LEAST_DENSITY, 1.0, per_side=True
-        ),
+        "density": kept_share(0.9),
         "gamma": Parameter(0.01, "the share of changes that is too large", 0.0, 1.0, per_side=True),
         "lambda": LAMBDA,
         "normalize": Parameter(False, "divide by the weights"),  # noqa: FBT003

@@ -31,6 +31,7 @@ from tiebreak.weights.methods.method import (
     changes,
     combined,
     elected,
+    kept_share,
     number,
     numbers,
     unmoved,
@@ -70,9 +71,7 @@ METHOD: Final = Method(
     summary="drop changes at random, rescale the others, and add them up",
     parameters={
         "weight": WEIGHT,
-        "density": Parameter(
-            0.5, "the share of changes that is kept", LEAST_DENSITY, 1.0, per_side=True
-        ),
+        "density": kept_share(0.5, LEAST_DENSITY),
         "lambda": LAMBDA,
         "rescale": Parameter(True, "divide what is kept by the density"),  # noqa: FBT003
         "elect": ELECT,

@@ -43,6 +43,7 @@ from tiebreak.weights.methods.method import (
     Parameters,
     Terms,
     changes,
+    kept_share,
     number,
     numbers,
     unmoved,
@@ -172,9 +173,7 @@ METHOD: Final = Method(
     summary="drop changes at random, the smaller the likelier, and elect signs",
     parameters={
         "weight": WEIGHT,
-        "density": Parameter(
-            0.5, "the share of changes that is kept", LEAST_DENSITY, 1.0, per_side=True
-        ),
+        "density": kept_share(0.5, LEAST_DENSITY),
         "epsilon": Parameter(
             0.15, "how much likelier than the density the largest are kept", 0.0, 0.5, per_side=True
         ),

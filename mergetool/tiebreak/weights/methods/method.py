@@ -142,6 +142,11 @@ ELECT: Final = Parameter("none", "whether signs are elected as in TIES", choices
 LAMBDA: Final = Parameter(1.0, "scale of the merged change")
 
 
+def kept_share(default: float, least: float = 1e-9) -> Parameter:
+    """The parameter of methods that keep a share of each model's changes."""
+    return Parameter(default, "the share of changes that is kept", least, 1.0, per_side=True)
+
+
 def combined(
     terms: Terms, base: Side | None, sides: tuple[Side, ...], scale: float = 1.0
 ) -> Content:

@@ -28,6 +28,7 @@ from tiebreak.weights.methods.method import (
     Terms,
     changes,
     elected,
+    kept_share,
     number,
     numbers,
     unmoved,
@@ -39,7 +40,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 THRESHOLDS: Final = "thresholds"  # what the survey adds to the parameters
-LEAST_DENSITY: Final = 1e-9
 
 
 def survey(tensors: Sequence[Terms], parameters: Parameters, each: Each) -> Parameters:
@@ -78,9 +78,7 @@ METHOD: Final = Method(
     summary="trim small changes, elect signs, average the changes that agree",
     parameters={
         "weight": WEIGHT,
-        "density": Parameter(
-            0.2, "the share of changes that is kept", LEAST_DENSITY, 1.0, per_side=True
-        ),
+        "density": kept_share(0.2),
         "lambda": LAMBDA,
         "normalize": Parameter(True, "divide by the weights that agree; else sum"),  # noqa: FBT003
         "scope": Parameter("tensor", "what is trimmed together", choices=("tensor", "model")),
