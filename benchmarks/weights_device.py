@@ -29,11 +29,11 @@ import torch
 
 import tiebreak
 from tiebreak.weights.checkpoint import open_checkpoint
-from tiebreak.weights.dtypes import encode
 from tiebreak.weights.engine import Output, write_checkpoint
 from tiebreak.weights.importance import FISHER
 from tiebreak.weights.kernels import computing_on, host, native
 from tiebreak.weights.methods import check, method_named
+from tiebreak.weights.values import encode
 from tiebreak.weights.whole import Models, merge_models, write_models
 
 if TYPE_CHECKING:

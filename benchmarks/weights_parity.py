@@ -30,7 +30,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import numpy as np
 
 from tiebreak.weights.checkpoint import open_checkpoint
-from tiebreak.weights.dtypes import decode
+from tiebreak.weights.values import decode
 from weights_cases import CASES, CRUMBS, NAMES, Case
 from weights_speed import MERGE
 

@@ -40,8 +40,8 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import numpy as np
 
 from tiebreak.weights.checkpoint import open_checkpoint
-from tiebreak.weights.dtypes import decode, encode
 from tiebreak.weights.engine import Output, write_checkpoint
+from tiebreak.weights.values import decode, encode
 from weights_cases import CASES, DENSITY, NAMES
 
 if TYPE_CHECKING:

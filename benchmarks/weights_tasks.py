@@ -48,10 +48,10 @@ from torch import nn
 from tiebreak.cli import dispatch
 from tiebreak.learn.progress import progress
 from tiebreak.weights.checkpoint import open_checkpoint
-from tiebreak.weights.dtypes import decode
 from tiebreak.weights.engine import Output, write_checkpoint
 from tiebreak.weights.importance import FISHER, GRAM
 from tiebreak.weights.methods import METHODS
+from tiebreak.weights.values import decode
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

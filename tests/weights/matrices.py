@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tiebreak.weights.dtypes import decode, encode
 from tiebreak.weights.kernels import Side
 from tiebreak.weights.methods import Terms, check, merge_tensor, method_named
+from tiebreak.weights.values import decode, encode
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

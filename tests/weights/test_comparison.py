@@ -20,7 +20,6 @@ from tiebreak.weights.comparison import (
     by_layer,
     compare,
     layer_of,
-    same_bytes,
     total,
 )
 from tiebreak.weights.summary import summarise, summary_lines
@@ -147,14 +146,6 @@ def test_layers_add_up(tmp_path: Path) -> None:
 )
 def test_the_layer_of_a_name(name: str, layer: str) -> None:
     assert layer_of(name) == layer
-
-
-def test_equal_bytes() -> None:
-    assert same_bytes(b"", b"")
-    assert not same_bytes(b"a", b"ab")
-    large = bytes(5_000_000)
-    assert same_bytes(memoryview(large), bytearray(large))
-    assert not same_bytes(large, large[:-1] + b"x")
 
 
 def test_a_summary_shows_every_change(tmp_path: Path) -> None:

@@ -50,8 +50,9 @@ def test_whole_models_are_the_same_bytes(
 def squared(path: Path) -> None:
     """Make the values of a file that holds F32, BF16, F16 and F8 tensors positive: no sign bits."""
     from tiebreak.weights.checkpoint import open_checkpoint
-    from tiebreak.weights.dtypes import DTYPES, decode, encode
+    from tiebreak.weights.dtypes import DTYPES
     from tiebreak.weights.engine import Output, write_checkpoint
+    from tiebreak.weights.values import decode, encode
 
     with open_checkpoint(str(path)) as found:
         outputs = []

@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tiebreak.weights.dtypes import DTYPES, decode, encode
+from tiebreak.weights.dtypes import DTYPES
 from tiebreak.weights.errors import CheckpointError
+from tiebreak.weights.values import decode, encode
 
 NAN, INF = math.nan, math.inf
 FLOATS = sorted(name for name, dtype in DTYPES.items() if dtype.is_float)

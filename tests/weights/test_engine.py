@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import shutil
 import subprocess
@@ -19,11 +20,12 @@ from tiebreak.cli import dispatch
 from tiebreak.errors import InputError
 from tiebreak.weights import engine
 from tiebreak.weights.checkpoint import open_checkpoint
-from tiebreak.weights.dtypes import DTYPES, encode
+from tiebreak.weights.dtypes import DTYPES
 from tiebreak.weights.engine import Output, write_checkpoint
 from tiebreak.weights.kernels import Run, Side, Thinning, native, portable
 from tiebreak.weights.methods import METHODS, Terms, check
 from tiebreak.weights.safetensors import lay_out, write_header
+from tiebreak.weights.values import encode
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -141,7 +143,24 @@ def test_compiled_fingerprints_and_comparisons_are_those_of_numpy(compiled: Kern
             data, memoryview(bytes(data[:-1]) + b"\0\0"[: 1 + (data[-1] == 0)])
         )
         assert not kernels.equal(data, data[:-1])
+        assert kernels.equal(b"", b"")
+        large = bytes(5_000_000)
+        assert kernels.equal(memoryview(large), bytes(large))
+        assert not kernels.equal(large, large[:-1] + b"x")
     assert portable.fingerprint(memoryview(bytes(1003)), 0, 1003) != whole
+
+
+@pytest.mark.parametrize("dtype", ["BF16", "F16", "F32", "F64", "F8_E5M2"])
+@pytest.mark.parametrize("kind", ["compiled", "portable"])
+def test_one_number_that_is_not_finite_is_found(compiled: Kernels, dtype: str, kind: str) -> None:
+    kernels = compiled if kind == "compiled" else portable
+    for place in (0, 255, 256, 600):
+        for value in (math.nan, math.inf, -math.inf, 1.0):
+            values = np.full(601, 3e4)  # near the largest of F16
+            values[place] = value
+            raw = memoryview(b"-" + encode(values, dtype))[1:]  # at an odd address
+            assert kernels.finite(raw, dtype) == math.isfinite(value)
+    assert kernels.finite(memoryview(b""), dtype)
 
 
 def checkpoint(path: Path, tensors: Mapping[str, tuple[str, tuple[int, ...], bytes]]) -> Path:
@@ -340,11 +359,34 @@ def test_progress_counts_every_byte_once(tmp_path: Path) -> None:
     assert sum(seen) == count * DTYPES["F32"].bits // 8 + 5
 
 
-def test_merging_imports_no_torch(models: list[str], tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("method", "unused"),
+    [
+        ("ties", {"torch", "safetensors"}),
+        pytest.param(
+            "linear",
+            {"torch", "safetensors", "numpy"},
+            marks=pytest.mark.skipif(native.load() is None, reason="needs the compiled kernels"),
+        ),
+    ],
+)
+def test_what_merging_does_not_import(method: str, unused: set[str], tmp_path: Path) -> None:
+    models = [
+        str(
+            checkpoint(
+                tmp_path / f"{seed}.safetensors",
+                {
+                    dtype: (dtype, (300,), encode(np.full(300, seed), dtype))
+                    for dtype in ("BF16", "F16", "F32", "F64")
+                },
+            )
+        )
+        for seed in range(3)
+    ]
     program = (
         "import sys; from tiebreak.cli import dispatch; code = dispatch.run(sys.argv[1:]);"
-        "sys.exit(code or 'torch' in sys.modules or 'safetensors' in sys.modules)"
+        f"sys.exit(code or bool({unused} & set(sys.modules)))"
     )
-    arguments = ["weights", "merge", *models, "-o", str(tmp_path / "o"), "--method", "ties"]
+    arguments = ["weights", "merge", *models, "-o", str(tmp_path / "o"), "--method", method]
     done = subprocess.run([sys.executable, "-c", program, *arguments], check=False)
     assert done.returncode == 0

@@ -10,11 +10,11 @@ import pytest
 from tiebreak.cli.dispatch import run
 from tiebreak.errors import UsageError
 from tiebreak.weights.checkpoint import open_checkpoint
-from tiebreak.weights.dtypes import decode, encode
 from tiebreak.weights.importance import FISHER as KIND
 from tiebreak.weights.importance import MODEL, content_of
 from tiebreak.weights.kernels import Side
 from tiebreak.weights.methods import METHODS, Terms, check, merge_tensor
+from tiebreak.weights.values import decode, encode
 from tiny import checkpoint, full, tensors
 
 if TYPE_CHECKING:

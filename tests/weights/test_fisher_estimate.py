@@ -15,8 +15,8 @@ from transformers.utils import logging
 from conftest import pretend_missing
 from tiebreak.cli.dispatch import run
 from tiebreak.weights.checkpoint import open_checkpoint
-from tiebreak.weights.dtypes import decode
 from tiebreak.weights.importance import FISHER
+from tiebreak.weights.values import decode
 from weights_end_to_end import byte_tokenizer, new_model
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from matrices import change, error, low_rank, merged, normal, orthonormal, peak_
 from tiebreak.cli.dispatch import run
 from tiebreak.errors import InputError
 from tiebreak.weights.methods import METHODS
-from tiebreak.weights.methods.matrix import form
+from tiebreak.weights.methods.forms import form
 from tiebreak.weights.spectrum import svd
 from tiny import checkpoint, full, tensors
 

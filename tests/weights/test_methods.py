@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from tiebreak.errors import UsageError
-from tiebreak.weights.dtypes import decode, encode
 from tiebreak.weights.kernels import Side
 from tiebreak.weights.methods import METHODS, Terms, check, merge_tensor, method_named
 from tiebreak.weights.trim import kept, threshold
+from tiebreak.weights.values import decode, encode
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -15,9 +15,9 @@ from transformers.utils import logging
 from tiebreak.cli.dispatch import run
 from tiebreak.errors import InputError
 from tiebreak.weights.checkpoint import open_checkpoint
-from tiebreak.weights.dtypes import decode
 from tiebreak.weights.importance import GRAM, MODEL, content_of
 from tiebreak.weights.methods import METHODS, Terms, check, merge_tensor
+from tiebreak.weights.values import decode
 from tiny import checkpoint, full, tensors
 from weights_end_to_end import byte_tokenizer, new_model
 

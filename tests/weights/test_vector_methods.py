@@ -16,10 +16,10 @@ from test_engine import tiebreak_merge
 import tiebreak.weights.kernels as chosen
 from tiebreak.errors import UsageError
 from tiebreak.weights import engine
-from tiebreak.weights.dtypes import decode, encode
 from tiebreak.weights.kernels import Side, portable
 from tiebreak.weights.methods import METHODS, Terms, check, merge_tensor, method_named
 from tiebreak.weights.methods.method import in_turn
+from tiebreak.weights.values import decode, encode
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -17,6 +17,7 @@ from tiebreak.cli.drive import NO_CHECKPOINT, RESOLVED, UNRESOLVED, say
 from tiebreak.errors import InputError
 from tiebreak.git import settings
 from tiebreak.git.spawn import common_dir, fetch_lfs
+from tiebreak.weights.errors import NEEDS_NUMPY
 from tiebreak.weights.lfs import LONGEST_POINTER, Pointer, Store, parse_pointer
 
 if TYPE_CHECKING:
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from tiebreak.weights.file import CheckpointMerge, Settings
     from tiebreak.weights.writing import Meter
 
-NUMPY: Final = "merging checkpoints needs numpy: pip install 'tiebreak[weights]'; ours is kept"
 
 _SHOWN: Final = 3  # tensors that are named in the one line
 
@@ -112,18 +112,19 @@ def _merge(
     request: Request, context: Context, versions: tuple[Version, Version, Version], output: str
 ) -> CheckpointMerge:
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # else it reserves memory for every core
+    from tiebreak.cli.drive_fisher import fishers
+    from tiebreak.weights.file import Files, merge_checkpoints
+
+    base, ours, theirs = versions
+    files = Files(_bases(base, _store(context)), ours.content, theirs.content)
     try:
-        from tiebreak.cli.drive_fisher import fishers
-        from tiebreak.weights.file import Files, merge_checkpoints
+        with fishers(request, context) as found:
+            settings = _settings(request, context)._replace(importances=found)
+            return merge_checkpoints(request.path, files, output, settings, _meter(request))
     except ModuleNotFoundError as error:
         if error.name != "numpy":
             raise
-        raise InputError(NUMPY) from error
-    base, ours, theirs = versions
-    files = Files(_bases(base, _store(context)), ours.content, theirs.content)
-    with fishers(request, context) as found:
-        settings = _settings(request, context)._replace(importances=found)
-        return merge_checkpoints(request.path, files, output, settings, _meter(request))
+        raise InputError(f"{NEEDS_NUMPY}; ours is kept") from error
 
 
 def _meter(request: Request) -> Meter | None:

@@ -31,7 +31,7 @@ from tiebreak.journal import Decision
 from tiebreak.policy import COMMIT
 from tiebreak.recipe_errors import NAME
 from tiebreak.weights.checkpoint import BESIDE_ENDINGS, INDEX_ENDING
-from tiebreak.weights.errors import CheckpointError
+from tiebreak.weights.errors import NEEDS_NUMPY, CheckpointError
 from tiebreak.weights.vocabulary.union import OPAQUE
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ def _in_time(
     except ModuleNotFoundError as error:
         if error.name != "numpy":
             raise
-        why = "merging checkpoints needs numpy: pip install 'tiebreak[weights]'"
+        why = NEEDS_NUMPY
     return [_unsolved(c.path, why) for c in held]
 
 

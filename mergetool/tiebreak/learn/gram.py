@@ -25,7 +25,7 @@ from tiebreak.weights.dtypes import DTYPES
 from tiebreak.weights.engine import Output, pooled, write_checkpoint
 from tiebreak.weights.errors import shown
 from tiebreak.weights.importance import GRAM, MODEL, content_of
-from tiebreak.weights.methods.matrix import is_table
+from tiebreak.weights.methods.forms import is_table
 from tiebreak.weights.pickles import bytes_of
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ import math
 import os
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from itertools import combinations, starmap
+from itertools import combinations
 from operator import add
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -20,10 +20,12 @@ import numpy as np
 
 from tiebreak.weights.blas import one_thread
 from tiebreak.weights.directions import directions
-from tiebreak.weights.dtypes import DTYPES, decode
+from tiebreak.weights.dtypes import DTYPES
+from tiebreak.weights.kernels import host
+from tiebreak.weights.values import decode
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Sequence
 
     from numpy.typing import NDArray
 
@@ -163,19 +165,6 @@ def layer_of(name: str) -> str:
     return ".".join(parts[:-1]) or name
 
 
-def same_bytes(a: View, b: View) -> bool:
-    """Whether two tensors are equal, bit by bit; stops at the first block that differs."""
-    if len(a) != len(b):
-        return False
-    return all(starmap(np.array_equal, _pairs(a, b)))
-
-
-def _pairs(a: View, b: View) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.uint8]]]:
-    for start in range(0, len(a), _BYTES):
-        end = start + _BYTES
-        yield np.frombuffer(a[start:end], np.uint8), np.frombuffer(b[start:end], np.uint8)
-
-
 class _Side(NamedTuple):
     """One tensor's bytes, block by block. Complex numbers count as one and come as two values."""
 
@@ -237,7 +226,7 @@ def _kind(models: Sequence[Checkpoint], name: str) -> str:
     if len({info.dtype for info in infos}) > 1:
         return DTYPE
     first, *others = (model.raw(name) for model in models)
-    return SAME if all(same_bytes(first, other) for other in others) else CHANGED
+    return SAME if all(host().equal(first, other) for other in others) else CHANGED
 
 
 def _spectra(

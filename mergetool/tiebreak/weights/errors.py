@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from tiebreak.errors import InputError
+
+NEEDS_NUMPY: Final = "merging checkpoints needs numpy: pip install 'tiebreak[weights]'"
 
 
 class CheckpointError(InputError):

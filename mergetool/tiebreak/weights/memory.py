@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from tiebreak.weights.methods.matrix import form
+from tiebreak.weights.methods.forms import form
 from tiebreak.weights.methods.method import CHUNK
 from tiebreak.weights.writing import size
 

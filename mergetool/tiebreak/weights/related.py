@@ -59,7 +59,8 @@ def cosine(pairs: Sequence[tuple[Tensor | None, Tensor | None]]) -> float:
 
 
 def _sample(tensor: Tensor) -> NDArray[np.float64] | None:
-    from tiebreak.weights.dtypes import DTYPES, decode
+    from tiebreak.weights.dtypes import DTYPES
+    from tiebreak.weights.values import decode
 
     if not DTYPES[tensor.info.dtype].is_float:
         return None

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import numpy as np
 
 from tiebreak.weights.digests import digest
-from tiebreak.weights.dtypes import DTYPES, decode
+from tiebreak.weights.dtypes import DTYPES
 from tiebreak.weights.errors import shown
+from tiebreak.weights.values import decode
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Final
 
 from tiebreak.conflict import Candidate, Judgement, Toolbox
 from tiebreak.weights.conflict import MERGEABLE, Blend, Copy, Removed, TensorConflict
+from tiebreak.weights.kernels import host
 from tiebreak.weights_recipe import SIDES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from tiebreak.weights.conflict import Tensor, Value
+    from tiebreak.weights.conflict import Value
 
 RECIPE: Final = "recipe"
 SIDE: Final = "sides"
@@ -63,7 +64,7 @@ def check_finite(_conflict: TensorConflict, candidate: Candidate[Value]) -> str 
         return None
     merge = candidate.value.conflict.merge
     for name, tensor in (("ours", merge.ours), ("theirs", merge.theirs), ("base", merge.base)):
-        if tensor is not None and not _finite(tensor):
+        if tensor is not None and not host().finite(tensor.raw(), tensor.info.dtype):
             return f"{name} holds NaN or infinity"
     return None
 
@@ -72,21 +73,6 @@ def check_importance(conflict: TensorConflict, candidate: Candidate[Value]) -> s
     """A method that weighs by importance does nothing without it."""
     known = not isinstance(conflict.importances, str) or not isinstance(candidate.value, Blend)
     return None if known else str(conflict.importances)
-
-
-_CHUNK: Final = 1 << 20  # bytes; a multiple of every element's size
-
-
-def _finite(tensor: Tensor) -> bool:
-    import numpy as np
-
-    from tiebreak.weights.dtypes import decode
-
-    raw = tensor.raw()
-    return all(
-        bool(np.isfinite(decode(raw[at : at + _CHUNK], tensor.info.dtype)).all())
-        for at in range(0, len(raw), _CHUNK)
-    )
 
 
 def judge(_conflict: TensorConflict, candidates: Sequence[Candidate[Value]]) -> list[Judgement]:

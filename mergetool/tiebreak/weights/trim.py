@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tiebreak.weights.kernels import kernels
+from tiebreak.weights.kernels.constants import LOWER
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from tiebreak.weights.methods.method import Each, Terms
 
 FEW: Final = 1 << 14  # elements: selecting among them is faster than clearing a histogram
-LOWER: Final = 15  # bits
 SMALLEST: Final = 1  # the least magnitude that is not 0
 
 # How many magnitudes have which upper 16 bits, or of those with a prefix, lower 15 bits

@@ -8,9 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-import numpy as np
-
-from tiebreak.weights.dtypes import DTYPES, decode
+from tiebreak.weights.dtypes import DTYPES
 
 if TYPE_CHECKING:
     from tiebreak.weights.checkpoint import Checkpoint
@@ -28,7 +26,7 @@ def negative(checkpoint: Checkpoint) -> list[str]:
 
 
 def _has_negative(checkpoint: Checkpoint, name: str) -> bool:
+    from tiebreak.weights.values import decode
+
     dtype = checkpoint.info(name).dtype
-    return DTYPES[dtype].is_float and bool(
-        (np.asarray(decode(checkpoint.raw(name), dtype), np.float64) < 0).any()
-    )
+    return DTYPES[dtype].is_float and bool((decode(checkpoint.raw(name), dtype) < 0).any())

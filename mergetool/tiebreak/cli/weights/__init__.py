@@ -9,6 +9,7 @@ import click
 
 from tiebreak.cli.dispatch import Commands
 from tiebreak.errors import UsageError
+from tiebreak.weights.errors import NEEDS_NUMPY
 
 COMMANDS: Final = {
     "show": "tiebreak.cli.weights.show",
@@ -30,8 +31,7 @@ class _WeightsCommands(Commands):
     def invoke(self, ctx: click.Context) -> object:
         """Run a command, or say what is missing for it."""
         if importlib.util.find_spec("numpy") is None:
-            msg = "merging checkpoints needs numpy: pip install 'tiebreak[weights]'"
-            raise UsageError(msg)
+            raise UsageError(NEEDS_NUMPY)
         return super().invoke(ctx)
 
 

@@ -17,8 +17,9 @@ from tiebreak.weights.adapters.config import Config, read_config
 from tiebreak.weights.adapters.lowrank import LowRank
 from tiebreak.weights.adapters.names import FACTOR
 from tiebreak.weights.checkpoint import Checkpoint, open_checkpoint
-from tiebreak.weights.dtypes import DTYPES, decode
+from tiebreak.weights.dtypes import DTYPES
 from tiebreak.weights.errors import shown
+from tiebreak.weights.values import decode
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -13,12 +13,12 @@ from tiebreak.errors import InputError
 from tiebreak.weights.adapters.lowrank import LowRank, stacked
 from tiebreak.weights.adapters.model import OUTPUTS, is_tied, tied_table
 from tiebreak.weights.adapters.names import tensor_of_model, whole
-from tiebreak.weights.comparison import same_bytes
-from tiebreak.weights.dtypes import DTYPES, encode
+from tiebreak.weights.dtypes import DTYPES
 from tiebreak.weights.engine import Output
 from tiebreak.weights.errors import shown
-from tiebreak.weights.kernels import Side
+from tiebreak.weights.kernels import Side, host
 from tiebreak.weights.threeway import is_token_table
+from tiebreak.weights.values import encode
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -149,7 +149,7 @@ def _check_tied(base: Checkpoint, adapter: Adapter, name: str) -> None:
 def _check_same(known: tuple[Adapter, str], other: tuple[Adapter, str]) -> None:
     """Two adapters may replace a tensor by the same one only."""
     one, two = (adapter.checkpoint.raw(name) for adapter, name in (known, other))
-    if not same_bytes(one, two):
+    if not host().equal(one, two):
         raise InputError(
             f"{shown(other[0].path, 400)}: replaces {shown(other[1])!r} by another tensor than "
             f"{shown(known[0].path, 400)} does; apply one of them"

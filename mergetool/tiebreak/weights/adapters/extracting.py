@@ -22,11 +22,10 @@ from tiebreak.weights.adapters.model import OUTPUTS, config_of, is_tied
 from tiebreak.weights.adapters.names import PREFIX
 from tiebreak.weights.adapters.stored import Place, Stored, settings_for, store
 from tiebreak.weights.blas import one_thread
-from tiebreak.weights.comparison import same_bytes
 from tiebreak.weights.dtypes import DTYPES
 from tiebreak.weights.engine import Output
 from tiebreak.weights.errors import shown
-from tiebreak.weights.kernels import Side
+from tiebreak.weights.kernels import Side, host
 from tiebreak.weights.threeway import is_token_table
 
 if TYPE_CHECKING:
@@ -96,7 +95,7 @@ def plan(models: Models, how: How) -> Plan:
     whole: list[str] = []
     for name in models.base.names:
         one, two = models.base.info(name), models.tuned.info(name)
-        if one.dtype == two.dtype and same_bytes(models.base.raw(name), models.tuned.raw(name)):
+        if one.dtype == two.dtype and host().equal(models.base.raw(name), models.tuned.raw(name)):
             continue
         numbers = DTYPES[one.dtype].is_float and DTYPES[two.dtype].is_float
         matrix = numbers and _is_matrix(name, one.shape, how) and not is_tied(models.base, name)

@@ -14,10 +14,10 @@ from tiebreak.weights.adapters.adapter import WEIGHTS
 from tiebreak.weights.adapters.config import CONFIG, setting
 from tiebreak.weights.adapters.lowrank import LowRank
 from tiebreak.weights.adapters.names import PREFIX
-from tiebreak.weights.dtypes import decode, encode
 from tiebreak.weights.engine import File as Written
 from tiebreak.weights.engine import Output, write_files
 from tiebreak.weights.newfolder import new_folder
+from tiebreak.weights.values import decode, encode
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

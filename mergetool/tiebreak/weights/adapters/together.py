@@ -13,11 +13,11 @@ import numpy as np
 from tiebreak.errors import InputError
 from tiebreak.weights.adapters.names import whole
 from tiebreak.weights.adapters.stored import settings_for
-from tiebreak.weights.comparison import same_bytes
-from tiebreak.weights.dtypes import DTYPES, encode
+from tiebreak.weights.dtypes import DTYPES
 from tiebreak.weights.engine import Output
 from tiebreak.weights.errors import shown
-from tiebreak.weights.kernels import Side
+from tiebreak.weights.kernels import Side, host
+from tiebreak.weights.values import encode
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -70,10 +70,10 @@ def _whole(found: Sequence[tuple[Adapter, str, float]], rule: str) -> Output:
     first, name, _ = found[0]
     info, raw = first.checkpoint.info(name), first.checkpoint.raw(name)
     others = [(one, own) for one, own, _ in found[1:]]
-    alike = all(same_bytes(raw, one.checkpoint.raw(own)) for one, own in others)
+    alike = all(host().equal(raw, one.checkpoint.raw(own)) for one, own in others)
     if rule == FIRST or alike:
         return Output(name, info.dtype, info.shape, raw)
-    other = next(o for o, own in others if not same_bytes(raw, o.checkpoint.raw(own)))
+    other = next(o for o, own in others if not host().equal(raw, o.checkpoint.raw(own)))
     if rule == REFUSE:
         raise InputError(
             f"{shown(other.path, 400)}: {shown(name)!r} is another one than in "

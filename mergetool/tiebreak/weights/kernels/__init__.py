@@ -1,6 +1,7 @@
 """The inner loops: compiled when the wheel was built with a C compiler, with numpy otherwise.
 
-Both give the same bytes; numpy is only slower. ``TIEBREAK_KERNELS=portable`` asks for numpy.
+Both give the same bytes; numpy is slower, also to import: it waits for what needs it.
+``TIEBREAK_KERNELS=portable`` asks for it.
 `computing_on` puts a device of torch in their place.
 
 Every call is about one stretch of elements; `start` counts from the tensor's first element.
@@ -15,14 +16,16 @@ from functools import cache
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from tiebreak.errors import UsageError
-from tiebreak.weights.dtypes import DTYPES, decode
-from tiebreak.weights.kernels import native, portable
+from tiebreak.weights.dtypes import DTYPES
+from tiebreak.weights.kernels import native
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     import numpy as np
     from numpy.typing import NDArray
+
+    Bytes = memoryview | bytes
 
 __all__ = [
     "CHOICE",
@@ -60,6 +63,8 @@ class Side(NamedTuple):
 
     def values(self, start: int, stop: int) -> NDArray[np.float64]:
         """A stretch of its elements as numbers."""
+        from tiebreak.weights.values import decode
+
         return decode(self.part(start, stop).data, self.dtype).astype("float64")
 
     def part(self, start: int, stop: int) -> Side:
@@ -136,8 +141,11 @@ class Kernels(Protocol):
     def fingerprint(self, data: memoryview, start: int, size: int) -> int:
         """What the bytes from `start` (a multiple of 8) add to the number that stands for all."""
 
-    def equal(self, one: memoryview, other: memoryview) -> bool:
+    def equal(self, one: Bytes, other: Bytes) -> bool:
         """Whether the bytes are the same."""
+
+    def finite(self, data: memoryview, dtype: str) -> bool:
+        """Whether the tensor with these bytes holds neither NaN nor infinity."""
 
 
 def kernels() -> Kernels:
@@ -171,6 +179,5 @@ def computing_on(device: str) -> Iterator[None]:
 @cache
 def host() -> Kernels:
     """The compiled kernels where there are some."""
-    if os.environ.get(CHOICE) == "portable":
-        return portable
-    return native.load() or portable
+    compiled = None if os.environ.get(CHOICE) == "portable" else native.load()
+    return compiled or native.portable()

@@ -16,13 +16,13 @@ import torch
 
 from tiebreak.errors import UsageError
 from tiebreak.weights.dtypes import DTYPES
-from tiebreak.weights.kernels.portable import INFINITE, LOWER, QUIET, UPPER
+from tiebreak.weights.kernels.constants import INFINITE, LOWER, QUIET, UPPER
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
-    from tiebreak.weights.kernels import Kernels, Run, Side, Thinning
+    from tiebreak.weights.kernels import Bytes, Kernels, Run, Side, Thinning
 
 TYPES: Final = {
     "BF16": torch.bfloat16,
@@ -167,9 +167,13 @@ class Device:
         """See `Kernels.fingerprint`."""
         return self._host.fingerprint(data, start, size)
 
-    def equal(self, one: memoryview, other: memoryview) -> bool:
+    def equal(self, one: Bytes, other: Bytes) -> bool:
         """See `Kernels.equal`."""
         return self._host.equal(one, other)
+
+    def finite(self, data: memoryview, dtype: str) -> bool:
+        """See `Kernels.finite`."""
+        return self._host.finite(data, dtype)
 
     def _stream(self) -> AbstractContextManager[Any]:
         """Each thread has a queue of its own, so that copying and computing overlap."""

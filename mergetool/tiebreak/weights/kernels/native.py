@@ -6,20 +6,19 @@ import ctypes
 import os
 from typing import TYPE_CHECKING, Final
 
-import numpy as np
-
 from tiebreak.weights.dtypes import DTYPES
-from tiebreak.weights.kernels import portable
+from tiebreak.weights.kernels.constants import LOWER, UPPER
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import numpy as np
     from numpy.typing import NDArray
 
-    from tiebreak.weights.kernels import Run, Side, Thinning
+    from tiebreak.weights.kernels import Bytes, Kernels, Run, Side, Thinning
 
 NAME: Final = "_kernels.so"
-VERSION: Final = 4  # of kernels.c
+VERSION: Final = 5  # of kernels.c
 
 _TYPES: Final = {"BF16": 0, "F16": 1, "F32": 2, "F64": 3}
 
@@ -44,6 +43,37 @@ class _Run(ctypes.Structure):
         ("start", ctypes.c_int64),
         ("count", ctypes.c_int64),
     )
+
+
+class _Buffer(ctypes.Structure):
+    """Py_buffer (Python's C API, Buffer Protocol; of the stable ABI since 3.11)."""
+
+    _fields_ = (
+        ("buf", ctypes.c_void_p),
+        ("obj", ctypes.c_void_p),
+        ("len", ctypes.c_ssize_t),
+        ("itemsize", ctypes.c_ssize_t),
+        ("readonly", ctypes.c_int),
+        ("ndim", ctypes.c_int),
+        ("format", ctypes.c_void_p),
+        ("shape", ctypes.c_void_p),
+        ("strides", ctypes.c_void_p),
+        ("suboffsets", ctypes.c_void_p),
+        ("internal", ctypes.c_void_p),
+    )
+
+
+_get_buffer = ctypes.pythonapi.PyObject_GetBuffer
+_get_buffer.argtypes = (ctypes.py_object, ctypes.POINTER(_Buffer), ctypes.c_int)
+_release_buffer = ctypes.pythonapi.PyBuffer_Release
+_release_buffer.argtypes, _release_buffer.restype = (ctypes.POINTER(_Buffer),), None
+
+
+def portable() -> Kernels:
+    """The kernels with numpy, imported only now."""
+    from tiebreak.weights.kernels import portable
+
+    return portable
 
 
 def load(path: str | None = None) -> Native | None:
@@ -76,6 +106,7 @@ class Native:
             ("thin", (side, side, *[size] * 3, real, real, flag, place, place), None),
             ("fingerprint", (place, size, size), ctypes.c_uint64),
             ("equal", (place, place, size), flag),
+            ("finite", (place, size, size), flag),
         ):
             function = getattr(library, name)
             function.argtypes, function.restype = arguments, result
@@ -84,7 +115,7 @@ class Native:
         """See `Kernels.combine`."""
         operands = sides if base is None else (base, *sides)
         if not _known(run.dtype, operands):
-            portable.combine(run, base, sides, scale)
+            portable().combine(run, base, sides, scale)
             return
         origin = None if base is None else _sides((base,), run.start)
         terms = _sides(sides, run.start)
@@ -95,7 +126,7 @@ class Native:
     ) -> None:
         """See `Kernels.elect`."""
         if not _known(run.dtype, (base, *sides)):
-            portable.elect(run, base, sides, scale, mean=mean)
+            portable().elect(run, base, sides, scale, mean=mean)
             return
         self._library.elect(
             _run(run),
@@ -115,7 +146,7 @@ class Native:
     ) -> None:
         """See `Kernels.weigh`."""
         if not _known(run.dtype, (*sides, *importances)):
-            portable.weigh(run, sides, importances, floors)
+            portable().weigh(run, sides, importances, floors)
             return
         self._library.weigh(
             _run(run),
@@ -128,7 +159,9 @@ class Native:
     def magnitudes(self, base: Side, side: Side, start: int, count: int) -> NDArray[np.uint32]:
         """See `Kernels.magnitudes`."""
         if not _known(base.dtype, (side,)):
-            return portable.magnitudes(base, side, start, count)
+            return portable().magnitudes(base, side, start, count)
+        import numpy as np
+
         keys = np.empty(count, np.uint32)
         self._library.magnitudes(
             _sides((base,), start), _sides((side,), start), count, keys.ctypes.data
@@ -140,8 +173,10 @@ class Native:
     ) -> NDArray[np.uint32]:
         """See `Kernels.histogram`."""
         if not _known(base.dtype, (side,)):
-            return portable.histogram(base, side, start, count, prefix)
-        counts = np.zeros(portable.UPPER if prefix is None else 1 << portable.LOWER, np.uint32)
+            return portable().histogram(base, side, start, count, prefix)
+        import numpy as np
+
+        counts = np.zeros(UPPER if prefix is None else 1 << LOWER, np.uint32)
         self._library.histogram(
             _sides((base,), start),
             _sides((side,), start),
@@ -156,7 +191,9 @@ class Native:
     ) -> NDArray[np.float64]:
         """See `Kernels.thin`."""
         if not _known(base.dtype, (side,)):
-            return portable.thin(base, side, start, rows, how)
+            return portable().thin(base, side, start, rows, how)
+        import numpy as np
+
         found, room = np.empty(rows[0] * rows[1]), np.empty(2 * rows[1], np.uint64)
         self._library.thin(
             _sides((base,), start),
@@ -173,10 +210,17 @@ class Native:
         """See `Kernels.fingerprint`."""
         return int(self._library.fingerprint(_address(data) + start, size, start // 8))
 
-    def equal(self, one: memoryview, other: memoryview) -> bool:
+    def equal(self, one: Bytes, other: Bytes) -> bool:
         """See `Kernels.equal`."""
         same_size = len(one) == len(other)
         return same_size and bool(self._library.equal(_address(one), _address(other), len(one)))
+
+    def finite(self, data: memoryview, dtype: str) -> bool:
+        """See `Kernels.finite`."""
+        if dtype not in _TYPES:
+            return portable().finite(data, dtype)
+        count = len(data) * 8 // DTYPES[dtype].bits
+        return bool(self._library.finite(_address(data), _TYPES[dtype], count))
 
 
 def _known(dtype: str, operands: Sequence[Side]) -> bool:
@@ -209,6 +253,10 @@ def _sides(sides: Sequence[Side], start: int) -> ctypes.Array[_Side]:
     )
 
 
-def _address(data: memoryview) -> int:
+def _address(data: Bytes) -> int:
     """Where the bytes lie. They stay there as long as the caller holds the view."""
-    return int(np.frombuffer(data, np.uint8).ctypes.data) if len(data) else 0
+    buffer = _Buffer()
+    _get_buffer(data, buffer, 0)  # PyBUF_SIMPLE: raises BufferError where they are not contiguous
+    address: int | None = buffer.buf
+    _release_buffer(buffer)
+    return address or 0

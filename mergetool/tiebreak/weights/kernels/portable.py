@@ -6,22 +6,20 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 import numpy as np
 
-from tiebreak.weights.dtypes import encode
+from tiebreak.weights.kernels.constants import INFINITE, LOWER, NUMBERS, QUIET, UPPER
+from tiebreak.weights.values import decode, encode
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from tiebreak.weights.kernels import Run, Side, Thinning
+    from tiebreak.weights.kernels import Bytes, Run, Side, Thinning
 
     Doubles = NDArray[np.float64]
     Words = NDArray[np.uint64]
 
-INFINITE: Final = 0x7F800000
-QUIET: Final = 0x7FC00000
-UPPER: Final = 1 << 16
-LOWER: Final = 15  # bits
-NUMBERS: Final = 1 << 32  # as many random numbers there are
 GOLDEN: Final = np.uint64(0x9E3779B97F4A7C15)
+
+_PIECE: Final = 1 << 20  # bytes; a multiple of every element's size
 
 QUIETLY: Final[dict[str, Any]] = {"over": "ignore", "invalid": "ignore", "divide": "ignore"}
 
@@ -143,7 +141,15 @@ def fingerprint(data: memoryview, start: int, size: int) -> int:
     return int(_mix(_mix(words) + places * GOLDEN).sum(dtype=np.uint64))
 
 
-def equal(one: memoryview, other: memoryview) -> bool:
+def finite(data: memoryview, dtype: str) -> bool:
+    """See `Kernels.finite`."""
+    return all(
+        bool(np.isfinite(decode(data[at : at + _PIECE], dtype)).all())
+        for at in range(0, len(data), _PIECE)
+    )
+
+
+def equal(one: Bytes, other: Bytes) -> bool:
     """See `Kernels.equal`."""
     return len(one) == len(other) and all(
         np.array_equal(

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from tiebreak.errors import InputError
-from tiebreak.weights.dtypes import DTYPES, decode
+from tiebreak.weights.dtypes import DTYPES
 from tiebreak.weights.errors import shown
+from tiebreak.weights.values import decode
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

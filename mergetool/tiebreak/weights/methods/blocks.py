@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from tiebreak.weights.dtypes import DTYPES
 from tiebreak.weights.gram import deltas
 from tiebreak.weights.kernels import Run, Side, host
-from tiebreak.weights.kernels.portable import LOWER, QUIETLY
+from tiebreak.weights.kernels.constants import LOWER
+from tiebreak.weights.kernels.portable import QUIETLY
 from tiebreak.weights.methods.method import combined
 from tiebreak.weights.trim import no_counts
 

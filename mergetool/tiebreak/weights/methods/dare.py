@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from tiebreak.weights.kernels.portable import NUMBERS
+from tiebreak.weights.kernels.constants import NUMBERS
 from tiebreak.weights.methods.chance import SEED, keys
 from tiebreak.weights.methods.method import (
     ELECT,

@@ -1,13 +1,7 @@
-"""What the methods that see a weight as a matrix share: which tensors are one, and what they hold.
+"""What the methods that see a weight as a matrix share, and what they hold.
 
-    matrix      a tensor of two dimensions, output x input as torch.nn.Linear keeps it
-    its slices  stacked experts, of three dimensions under a name with "experts": each by itself
-    flattened   kernels of convolutions, of three dimensions and more: output x all the others
-    the mean    of the task vectors, as the papers' codes have it: what has less than two
-                dimensions, and tables with a row for each token or position (`is_table`), also when
-                such a table is the output's
-
-A task vector is the model minus the base, times the model's weight. Of `Tasks` one is read at a
+What is no matrix (`methods.forms`) becomes the mean of the task vectors, as the papers' codes have
+it. A task vector is the model minus the base, times the model's weight. Of `Tasks` one is read at a
 time, in float64; a model equal to the base is none of them. The result is the base plus lambda
 times the matrix that the formula gives, rounded once to the stored type.
 
@@ -17,9 +11,7 @@ tensor that it writes.
 
 from __future__ import annotations
 
-import re
-from math import prod
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -29,48 +21,15 @@ from tiebreak.weights.dtypes import DTYPES
 from tiebreak.weights.errors import shown
 from tiebreak.weights.kernels import Run, host
 from tiebreak.weights.methods.blocks import changes_of
+from tiebreak.weights.methods.forms import Form, form
 from tiebreak.weights.methods.method import Content, Parameters, Terms, combined, in_turn, number
 from tiebreak.weights.methods.method import numbers as numbers_of
-from tiebreak.weights.threeway import is_token_table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from tiebreak.weights.kernels import Side
     from tiebreak.weights.spectrum import Matrix
-
-_EXPERTS: Final = re.compile(r"(?:^|[._])experts(?:[._]|$)")
-_TABLE: Final = re.compile(
-    r"(?:^|\.)(?:wte|wpe|pos_embed|\w*(?:position|token|word|token_type)\w*_embed\w*"
-    r"|embed_(?:tokens|positions)|relative_attention_bias)(?:\.weight)?$"
-)
-
-
-class Form(NamedTuple):
-    """A tensor as so many matrices, one after the other."""
-
-    number: int
-    rows: int
-    columns: int
-
-    @property
-    def size(self) -> int:
-        """The elements of one matrix."""
-        return self.rows * self.columns
-
-
-def form(name: str, shape: tuple[int, ...]) -> Form | None:
-    """As what a tensor is decomposed; None for what takes the mean."""
-    if len(shape) < 2 or not prod(shape) or is_table(name):  # noqa: PLR2004  (dimensions)
-        return None
-    if len(shape) == 3 and _EXPERTS.search(name):  # noqa: PLR2004
-        return Form(*shape)
-    return Form(1, shape[0], prod(shape[1:]))
-
-
-def is_table(name: str) -> bool:
-    """Whether a tensor of this name has a row for each token or position."""
-    return is_token_table(name) or _TABLE.search(name) is not None
 
 
 class Tasks:

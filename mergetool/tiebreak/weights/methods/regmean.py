@@ -25,7 +25,8 @@ from tiebreak.errors import InputError, UsageError
 from tiebreak.weights.blas import one_thread
 from tiebreak.weights.dtypes import DTYPES
 from tiebreak.weights.errors import shown
-from tiebreak.weights.methods.matrix import form, stored
+from tiebreak.weights.methods.forms import form
+from tiebreak.weights.methods.matrix import stored
 from tiebreak.weights.methods.method import (
     WEIGHT,
     Content,

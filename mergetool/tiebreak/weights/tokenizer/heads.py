@@ -17,8 +17,8 @@ import os
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from tiebreak.errors import InputError
-from tiebreak.weights.comparison import same_bytes
 from tiebreak.weights.errors import shown
+from tiebreak.weights.kernels import host
 from tiebreak.weights.tokenizer.config import TIE, read_json, setting, vocabulary_rows
 from tiebreak.weights.tokenizer.overlay import Held, Overlay
 from tiebreak.weights.tokenizer.tables import in_layer
@@ -138,7 +138,7 @@ def _tied(model: Checkpoint, pair: _Pair, said: object, name: str) -> bool:
     if said is False:
         return False
     output, embedding = (model.info(one) for one in pair)
-    same = output.dtype == embedding.dtype and same_bytes(*(model.raw(one) for one in pair))
+    same = output.dtype == embedding.dtype and host().equal(*(model.raw(one) for one in pair))
     if said is True and not same:
         raise InputError(
             f"{shown(name)}: {TIE} is true, but {pair.output} differs from {pair.embedding}; "

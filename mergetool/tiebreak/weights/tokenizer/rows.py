@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING, BinaryIO, Final, NamedTuple
 import numpy as np
 
 from tiebreak.errors import InputError
-from tiebreak.weights.dtypes import DTYPES, decode, encode
+from tiebreak.weights.dtypes import DTYPES
 from tiebreak.weights.errors import shown
 from tiebreak.weights.safetensors import TensorInfo
 from tiebreak.weights.tokenizer.overlay import Held
 from tiebreak.weights.tokenizer.plan import AVERAGE, NONE, ZERO
 from tiebreak.weights.tokenizer.tables import length, resized
+from tiebreak.weights.values import decode, encode
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

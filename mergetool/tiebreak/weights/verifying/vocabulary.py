@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from tiebreak.weights.comparison import same_bytes
 from tiebreak.weights.errors import shown
+from tiebreak.weights.kernels import host
 from tiebreak.weights.verifying.folder import Finding
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ def _setting(config: dict[str, Any], key: str) -> object:
 
 
 def _equal(folder: Folder, a: str, b: str) -> bool:
-    return same_bytes(folder.raw(a), folder.raw(b))
+    return host().equal(folder.raw(a), folder.raw(b))
 
 
 def _is_language_model(config: dict[str, Any]) -> bool:
