@@ -10,8 +10,8 @@ whole commands, from the start of the interpreter to the renamed and synced outp
     floor 2, floor 3   read 2 or 3 models in pieces of 1 MiB and write one, with the same fsync
     linear, ...        `tiebreak weights merge` with the method's defaults
     numpy ...          a plain loop over the tensors with numpy in float32, without start-up
-    iso_c, tsv_m, ...  the methods that see matrices, once: they take minutes
-    mergekit ...       `mergekit-yaml`, once, when it is there
+    karcher, ...       the other methods, once; those that see matrices take minutes
+    mergekit ...       `mergekit-yaml`, once for each case of `weights_cases`, when it is there
     start              merging models of one number
     18000 tensors      TIES of a model of 18,000 tensors of 6 KB, and of its half
     a quarter changed  TIES where each model changed one tensor in four
@@ -42,19 +42,19 @@ import numpy as np
 from tiebreak.weights.checkpoint import open_checkpoint
 from tiebreak.weights.engine import Output, write_checkpoint
 from tiebreak.weights.values import decode, encode
-from weights_cases import CASES, DENSITY, NAMES
+from weights_cases import CASES, DENSITY, NAMES, Case
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
 PIECE: Final = 1 << 20
 MANY: Final = 18_000
 QUARTER: Final = 4
 BOUNDS: Final = {"linear": 2.0, "task_arithmetic": 2.5, "ties": 4.0}
-FLOORS: Final = {"linear": "floor 2", "slerp": "floor 2"}  # the others read the base as well
+ABOUT_TWO: Final = ("linear", "slerp", "nuslerp, models", "karcher", "nearswap", "arcee_fusion")
+FLOORS: Final = dict.fromkeys(ABOUT_TWO, "floor 2")  # the others read a third model
 METHODS: Final = ("linear", "task_arithmetic", "ties", "ties model", "dare", "slerp")
-MATRICES: Final = ("iso_c", "iso_cts", "tsv_m", "wudi")  # minutes of linear algebra
-THEIRS: Final = ("linear", "task_arithmetic", "ties", "dare", "slerp")
+OWN: Final = ("magmax", "emr", "pcb", "iso_c", "iso_cts", "tsv_m", "wudi")  # mergekit has none
 MERGE: Final = "import sys; from tiebreak.cli import main; sys.exit(main())"
 
 
@@ -89,7 +89,7 @@ def main() -> None:
 def variants(models: Path, work: Path, mergekit: str | None) -> tuple[Variants, Variants]:
     """What is run in every round, and what is so slow that it is run once."""
     once = {
-        **matrices(models, work),
+        **others(models, work),
         **loops(models, work),
         **(mergekits(models, work, mergekit) if mergekit else {}),
     }
@@ -151,14 +151,19 @@ def ours(models: Path, work: Path) -> Variants:
     return found
 
 
-def matrices(models: Path, work: Path) -> Variants:
-    """The methods that decompose every matrix."""
-    return {name: partial(merge, models, work, "--method", name) for name in MATRICES}
+def others(models: Path, work: Path) -> Variants:
+    """The other methods that mergekit has, and those that it has not."""
+    cases = {name: case for name, case in CASES.items() if name not in METHODS}
+    cases |= {name: Case(name, "") for name in OWN}
+    return {
+        name: partial(merge, models, work, *case.options(), names=(NAMES[0], *case.models))
+        for name, case in cases.items()
+    }
 
 
-def merge(models: Path, work: Path, *options: str) -> Measured:
-    """One `tiebreak weights merge`."""
-    inputs = [str(path(models, name)) for name in NAMES]
+def merge(models: Path, work: Path, *options: str, names: Sequence[str] = NAMES) -> Measured:
+    """One `tiebreak weights merge` of the base and the models."""
+    inputs = [str(path(models, name)) for name in names]
     out = work / ("out" if Path(inputs[1]).is_dir() else "out.safetensors")
     command = [sys.executable, "-c", MERGE, "weights", "merge", *inputs, "-o", str(out), *options]
     command.append("--no-card")  # which reads every input again, for its digest
@@ -247,11 +252,11 @@ def trim_elect_merge(base: np.ndarray, *models: np.ndarray) -> np.ndarray:
 def mergekits(models: Path, work: Path, program: str) -> Variants:
     """The same merges by mergekit."""
     found: Variants = {}
-    for method in THEIRS:
-        config = work / f"{method}.yaml"
-        config.write_text(json.dumps(CASES[method].recipe(models, "bfloat16")))
+    for name, case in CASES.items():
+        config = work / f"{name}.yaml"
+        config.write_text(json.dumps(case.recipe(models, "bfloat16")))
         command = [program, str(config), str(work / "mergekit"), "--lazy-unpickle", "--quiet"]
-        found[f"mergekit {method}"] = partial(watched, command)
+        found[f"mergekit {name}"] = partial(watched, command)
     return found
 
 
@@ -298,8 +303,7 @@ def table(found: dict[str, Measured]) -> Iterator[str]:
     yield "| what | seconds | x floor | bound | anonymous MiB |"
     yield "|---|---|---|---|---|"
     for name, best in found.items():
-        method = name.split(" ")[-1]
-        floor = FLOORS.get(method, "floor 3")
+        floor = FLOORS.get(name.removeprefix("mergekit "), "floor 3")
         ratio = best.seconds / found[floor].seconds
         bound = f"{BOUNDS[name]:g}" if name in BOUNDS else ""
         memory = f"{best.memory / 2**20:.0f}" if best.memory else ""

@@ -374,6 +374,19 @@ def test_tokens_of_both_sides(kind: Repo) -> None:
     assert state(kind) == before
 
 
+def test_as_many_tokens_of_both_sides(kind: Repo) -> None:
+    """Both sides say the same new size, so that git has no conflict where it is written."""
+    theirs = model(grown(OLD, 60), KNOWN | {"<y>": 4})
+    stop(kind, *MODELS[:2], theirs, recipe=UNION)
+    before = state(kind)
+    solve(kind)
+    assert np.array_equal(tensors(kind.read(SINGLE))[EMBED], grown(OLD, 50, 60))
+    assert json.loads(kind.read("config.json"))["vocab_size"] == 6
+    assert_coherent(kind)
+    assert kind.tiebreak("undo", "--all").returncode == 0
+    assert state(kind) == before
+
+
 def test_tokens_of_both_sides_without_a_word_in_the_recipe(kind: Repo) -> None:
     stop(kind, *MODELS)
     before = kind.read(SINGLE)
