@@ -64,6 +64,37 @@ def test_mining_finds_conflicts_candidates_and_what_people_made(tmp_path: Path) 
     assert mined.stat().st_mtime_ns == before
 
 
+def test_mining_makes_conflicts_of_ordinary_commits(tmp_path: Path) -> None:
+    """Two edits of a line, new lines, and a line that was rewritten: three hunks of two commits."""
+    repo, around = (
+        Repo(tmp_path / "project"),
+        "one = 1\ntwo = 2\n{}three = 3\nfour = 4\n{}five = 5\n",
+    )
+    made = [
+        around.format("x = f(0, 1)\n", ""),
+        around.format("y = f(0, 2)\n", "a = 1\nb = 2\nc = 3\n"),
+        around.format("z = g()\n", "a = 1\nb = 2\nc = 3\n"),
+    ]
+    for text in made:
+        repo.commit({"a.py": text}, "an ordinary commit")
+    options = ("-o", str(tmp_path / "data"), "--jobs", "1", "--ordinary")
+    done = repo.tiebreak("learn", "mine", ".", *options)
+    assert done.returncode == 0, done.stderr.decode()
+    found = {(one.base, one.resolution): one for one in read_all(tmp_path / "data")}
+    line, lines, onward = (
+        found.pop(key)
+        for key in (
+            (b"x = f(0, 1)\n", b"y = f(0, 2)\n"),
+            (b"", b"a = 1\nb = 2\nc = 3\n"),
+            (b"x = f(0, 1)\n", b"z = g()\n"),
+        )
+    )
+    assert {line.ours, line.theirs} == {b"y = f(0, 1)\n", b"x = f(0, 2)\n"}
+    assert b"".join(sorted((lines.ours, lines.theirs))) == lines.resolution
+    assert {onward.ours, onward.theirs} == {b"y = f(0, 2)\n", b"z = g()\n"}
+    assert all(one.past is None for one in (line, lines, onward))
+
+
 def test_mining_says_what_is_no_repository(repo: Repo) -> None:
     done = repo.tiebreak("learn", "mine", "nowhere", "-o", "data")
     assert done.returncode == 2

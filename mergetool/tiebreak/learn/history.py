@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import pygit2
-from pygit2.enums import FileMode, SortMode
+from pygit2.enums import DeltaStatus, FileMode, SortMode
 
 from tiebreak.git.lineage import Lineages
 
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 Entries = tuple["IndexEntry | None", "IndexEntry | None", "IndexEntry | None"]
 REGULAR = {FileMode.BLOB, FileMode.BLOB_EXECUTABLE}
 TWO = 2  # parents of an ordinary merge; octopus merges never leave conflicts
+MANY = 20  # files of a commit: renamed, reformatted, generated
 BINARY_PROBE = 8000  # bytes that git looks at for a NUL
 
 
@@ -59,6 +60,15 @@ class ConflictedFile(NamedTuple):
         return "theirs" if self.committed == self.theirs else ""
 
 
+class Change(NamedTuple):
+    """What a commit made of a file; `older` is what its parent found, if that changed it."""
+
+    path: str
+    older: bytes | None
+    before: bytes
+    after: bytes
+
+
 class History:
     """A repository opened for replay. `skipped` counts what is left out, by reason."""
 
@@ -74,11 +84,18 @@ class History:
 
         That order is random but for every run the same, so that a cap takes a fair sample.
         """
+        return self._with_parents(TWO, head)
+
+    def ordinary(self, head: pygit2.Oid) -> list[pygit2.Oid]:
+        """The commits with one parent, in the same way."""
+        return self._with_parents(1, head)
+
+    def _with_parents(self, number: int, head: pygit2.Oid) -> list[pygit2.Oid]:
         walker = self._repository.walk(head, SortMode.TIME)
         found = sorted(
             str(commit.id)
             for commit in walker
-            if len(commit.parent_ids) == TWO and commit.commit_time >= self._limits.since
+            if len(commit.parent_ids) == number and commit.commit_time >= self._limits.since
         )
         if self._limits.only:
             found = [name for name in found if name in self._limits.only]
@@ -91,6 +108,23 @@ class History:
     def author(self, merge: pygit2.Oid) -> str:
         """Who made a merge."""
         return str(self._commit(merge).author.name)
+
+    def changes(self, ordinary: pygit2.Oid) -> Iterator[Change]:
+        """What a commit with one parent made of the files that both have; of few, or of none."""
+        commit = self._commit(ordinary)
+        (parent,) = commit.parents
+        older = parent.parents[0].tree if len(parent.parent_ids) == 1 else None
+        deltas = list(parent.tree.diff_to_tree(commit.tree).deltas)
+        if len(deltas) > MANY:
+            self.skipped["commits of many files"] += 1
+            return
+        for delta in deltas:
+            if delta.status == DeltaStatus.MODIFIED and delta.new_file.mode in REGULAR:
+                path = delta.new_file.path
+                before, after = (_blob(tree, path) for tree in (parent.tree, commit.tree))
+                if before and after and b"\0" not in before[:BINARY_PROBE]:
+                    first = None if older is None else _blob(older, path)
+                    yield Change(path, None if first == before else first, before, after)
 
     def conflicts(self, merge: pygit2.Oid) -> Iterator[ConflictedFile]:
         """The files in conflict of one merge that people then settled by editing."""
@@ -148,9 +182,16 @@ class History:
     def _committed(self, entries: Entries, tree: pygit2.Tree) -> bytes | None:
         for entry in (entries[1], entries[2]):
             if entry is not None and str(entry.path) in tree:
-                found = tree[str(entry.path)]
-                return found.data if isinstance(found, pygit2.Blob) else None
+                return _blob(tree, str(entry.path))
         return None
+
+
+def _blob(tree: pygit2.Tree, path: str) -> bytes | None:
+    try:
+        found = tree[path]
+    except KeyError:
+        return None
+    return found.data if isinstance(found, pygit2.Blob) else None
 
 
 def _path(entries: Entries) -> str:

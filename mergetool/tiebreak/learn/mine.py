@@ -10,12 +10,14 @@ from __future__ import annotations
 
 from collections import Counter
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from itertools import chain
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from tiebreak.learn.equality import digest, normalised
 from tiebreak.learn.examples import SUFFIX, Example, Proposal, read_counts, write
 from tiebreak.learn.history import ConflictedFile, History, Limits, name_of, opened
 from tiebreak.learn.locate import Located, locate
+from tiebreak.learn.ordinary import conflicts
 from tiebreak.learn.progress import progress
 from tiebreak.ranker.judge import past_of, setting_of
 from tiebreak.resolve import propose
@@ -45,6 +47,7 @@ class Quota(NamedTuple):
     limits: Limits = Limits()
     hunks: int = 0  # of a repository; 0: all
     merge_hunks: int = 20  # of one merge, so that a huge one does not dominate
+    ordinary: bool = False  # conflicts made from ordinary commits, instead of merges
 
 
 class Mined(NamedTuple):
@@ -59,7 +62,7 @@ def mine(path: Path, quota: Quota, tick: Callable[[int, int], None]) -> Mined:
     """Mine the repository at `path`; `tick` is told how many of how many merges are done."""
     mined, seen = Mined(name_of(path), [], Counter()), set[str]()
     with opened(path, quota.limits) as (history, head):
-        merges = history.merges(head)
+        merges = history.ordinary(head) if quota.ordinary else history.merges(head)
         for done, merge in enumerate(merges):
             tick(done, len(merges))
             if quota.hunks and len(mined.examples) >= quota.hunks:
@@ -77,7 +80,7 @@ def mine(path: Path, quota: Quota, tick: Callable[[int, int], None]) -> Mined:
 
 
 def _merge(history: History, merge: pygit2.Oid, quota: Quota, mined: Mined) -> list[Example]:
-    files = sorted(history.conflicts(merge), key=lambda file: digest(str(merge), file.path))
+    files = sorted(_files(history, merge, quota), key=lambda file: digest(str(merge), file.path))
     mined.counts["merges with files in conflict"] += bool(files)
     time, found = history.time(merge), list[Example]()
     for number, file in enumerate(files):
@@ -87,6 +90,12 @@ def _merge(history: History, merge: pygit2.Oid, quota: Quota, mined: Mined) -> l
         place = Place(mined.repo, str(merge), time, len(files), file)
         found += examples(place, mined.counts)
     return found[: quota.merge_hunks]
+
+
+def _files(history: History, merge: pygit2.Oid, quota: Quota) -> Iterator[ConflictedFile]:
+    if quota.ordinary:
+        return chain.from_iterable(map(conflicts, history.changes(merge)))
+    return history.conflicts(merge)
 
 
 class Place(NamedTuple):

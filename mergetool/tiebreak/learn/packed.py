@@ -17,7 +17,7 @@ class Packed(NamedTuple):
     features: Any
     right: Any
     counts: Any
-    hunks: list[dict[str, Any]]  # digest, repo, language, whole, source, reach, merge, file
+    hunks: list[dict[str, Any]]  # digest, repo, language, whole, source, reach, time, merge, file
     names: list[str]  # of the features
     strata: list[str]
 

@@ -164,6 +164,7 @@ def pack(rows: Iterable[Row], path: Path, known: Sequence[str] = ()) -> None:
                 "whole": one.whole,
                 "source": one.source,
                 "reach": one.reach,
+                "time": one.time,
                 "merge": merges[one.merge],
                 "file": places[_place(one)],
             }

@@ -36,6 +36,7 @@ class Plan(NamedTuple):
     passes: int = 3
     jobs: int = 2
     seed: int = 0
+    first: Path | None = None  # data of ordinary commits, for one pass before
 
 
 def train(data: Path, work: Path, model: Path, plan: Plan, say: Callable[[str], None]) -> None:
@@ -50,7 +51,13 @@ def train(data: Path, work: Path, model: Path, plan: Plan, say: Callable[[str], 
             say(f"network {fold}: there already")
             continue
         say(f"network {fold}: training")
-        fit.main([str(arrays), "-o", str(run), "--fold", str(fold), *_arguments(plan)])
+        given = ["--fold", str(fold), *_arguments(plan)]
+        if plan.first is not None:
+            begun = work / "first" / str(fold)
+            given_first = [*given, "--passes", "1"]
+            fit.main([str(_first(plan.first, work, plan.jobs)), "-o", str(begun), *given_first])
+            given += ["--start", str(begun / "model.pt")]
+        fit.main([str(arrays), "-o", str(run), *given])
     say("trees and calibration")
     assemble.build(arrays, work / "runs", model, work / VOCABULARY, plan.jobs)
 
@@ -66,6 +73,15 @@ def prepare(data: Path, work: Path, jobs: int, say: Callable[[str], None]) -> Pa
     if not arrays.exists():
         say("arrays")
         tensors.pack(tensors.rows_of(files(data), pieces, jobs), arrays)
+    return arrays
+
+
+def _first(data: Path, work: Path, jobs: int) -> Path:
+    """The arrays of ordinary commits, with the vocabulary and the strata of the real data."""
+    arrays = work / "first.npz"
+    if not arrays.exists():
+        strata = packed.load(work / DATA).strata
+        tensors.pack(tensors.rows_of(files(data), work / VOCABULARY, jobs), arrays, strata)
     return arrays
 
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 @click.option("--work", type=Path, help="What a later run goes on from; default: DATA.training.")
 @click.option("--seconds", default=3600.0, show_default=True, help="For each network, at most.")
 @click.option("--passes", default=3, show_default=True, help="Over the data, for each network.")
+@click.option("--first", type=Path, help="A data folder of `tiebreak learn mine --ordinary`.")
 @click.option("--large", is_flag=True, help="The larger recipe: 5 million parameters, for a GPU.")
 @click.option("--jobs", type=click.IntRange(1), default=os.cpu_count() or 1, show_default=True)
 @click.option("--seed", default=0, show_default=True)
@@ -30,13 +31,14 @@ if TYPE_CHECKING:
 @click.option("--forget", is_flag=True, help="Remove what --from shipped kept.")
 def command(  # noqa: PLR0913  (click hands over every option)
     *, data: Path | None, output: Path | None, work: Path | None, seconds: float, passes: int,
-    large: bool, jobs: int, seed: int, start: str | None, repo: Path, max_hunks: int,
-    max_merges: int, forget: bool,
+    first: Path | None, large: bool, jobs: int, seed: int, start: str | None, repo: Path,
+    max_hunks: int, max_merges: int, forget: bool,
 ) -> None:  # fmt: skip
     """Train the judge on a folder that `tiebreak learn mine` wrote, or adapt the shipped one.
 
     DATA -o MODEL: five networks are trained with a fifth of the repositories held out each, which
     calibrates, and one on all. An interrupted training goes on when the same command is run again.
+    With --first each network begins with one pass over conflicts made from ordinary commits.
 
     --from shipped: a small correction is learned from the merges of one repository, on a CPU in
     minutes. It is kept in the git directory if it is better on later merges than those that it
@@ -57,7 +59,7 @@ def command(  # noqa: PLR0913  (click hands over every option)
     else:
         from tiebreak.learn.train import LARGE, SMALL, Plan
 
-        plan = Plan(LARGE if large else SMALL, seconds, passes, jobs, seed)
+        plan = Plan(LARGE if large else SMALL, seconds, passes, jobs, seed, first)
         _train(data, work or data.with_name(f"{data.name}.training"), output, plan)
 
 
@@ -65,6 +67,7 @@ def _train(data: Path, work: Path, output: Path, plan: Plan) -> None:
     from tiebreak.learn.examples import files
     from tiebreak.learn.train import train
 
-    if not files(data):
-        raise InputError(f"{data}: no mined data in it; see tiebreak learn mine")
+    for folder in (data, plan.first):
+        if folder is not None and not files(folder):
+            raise InputError(f"{folder}: no mined data in it; see tiebreak learn mine")
     train(data, work, output, plan, lambda line: click.echo(line, err=True))
