@@ -314,3 +314,15 @@ def test_imports_of_a_conflict(broken: Broken) -> None:
     modules = seen.read_text()
     assert "'tiebreak.text.file'" in modules
     assert [name for name in COSTLY if f"'{name}'" in modules] == []
+
+
+def test_judging_what_nobody_is_sure_of_imports_no_numpy(broken: Broken) -> None:
+    seen = broken.home / "modules"
+    write = f"open({str(seen)!r}, 'w').write(repr(list(sys.modules)))"
+    broken.before_merge(f"import sys\nos._exit = lambda s, e=os._exit: ({write}, e(s))")
+    for name, value in (("judge", "always"), ("commit", "0.98"), ("apply", "0.95")):
+        broken.repo.git("config", f"tiebreak.{name}", value)
+    assert merge(broken.repo, HARD).returncode == 1
+    modules = seen.read_text()
+    assert "'tiebreak.ranker.light'" in modules
+    assert "'numpy'" not in modules

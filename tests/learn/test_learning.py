@@ -20,7 +20,7 @@ from tiebreak.learn.split import FOLDS, fold_of
 from tiebreak.policy import Policy
 from tiebreak.ranker.calibration import Calibration, Step
 from tiebreak.ranker.features import names
-from tiebreak.ranker.trees import Trees, table
+from tiebreak.ranker.trees import Trees, read
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -66,10 +66,8 @@ def test_mining_finds_conflicts_candidates_and_what_people_made(tmp_path: Path) 
 
 def test_mining_makes_conflicts_of_ordinary_commits(tmp_path: Path) -> None:
     """Two edits of a line, new lines, and a line that was rewritten: three hunks of two commits."""
-    repo, around = (
-        Repo(tmp_path / "project"),
-        "one = 1\ntwo = 2\n{}three = 3\nfour = 4\n{}five = 5\n",
-    )
+    repo = Repo(tmp_path / "project")
+    around = "one = 1\ntwo = 2\n{}three = 3\nfour = 4\n{}five = 5\n"
     made = [
         around.format("x = f(0, 1)\n", ""),
         around.format("y = f(0, 2)\n", "a = 1\nb = 2\nc = 3\n"),
@@ -102,17 +100,19 @@ def test_mining_says_what_is_no_repository(repo: Repo) -> None:
 
 
 def test_a_model_is_trained_calibrated_and_measured(tmp_path: Path) -> None:
-    data, taken = tmp_path / "data", set[int]()
+    data, first, taken = tmp_path / "data", tmp_path / "first", set[int]()
     for name in "abcdefghij":
         if fold_of(name) not in taken and len(taken) < 2:
             taken.add(fold_of(name))
             repo = history(tmp_path / name, 5)
             repo.tiebreak("learn", "mine", ".", "-o", str(data), "--jobs", "1")
+            repo.tiebreak("learn", "mine", ".", "-o", str(first), "--jobs", "1", "--ordinary")
     run = repo.tiebreak(
-        *("learn", "train", str(data), "-o", str(tmp_path / "model")),
+        *("learn", "train", str(data), "-o", str(tmp_path / "model"), "--first", str(first)),
         *("--passes", "1", "--seconds", "3", "--jobs", "1"),
     )
     assert run.returncode == 0, run.stderr.decode()[-2000:]
+    assert len(list((tmp_path / "data.training" / "first").glob("*/model.pt"))) == 3
     about = json.loads((tmp_path / "model" / "about.json").read_bytes())
     assert about["trained"]["hunks"] == len(list(read_all(data)))
     assert about["features"] == names()
@@ -138,16 +138,17 @@ def test_evaluation_counts_what_the_policy_would_write() -> None:
     assert used(found, calibration, Policy(most="suggest")) == (0, 0)
 
 
-def test_flat_trees_say_what_lightgbm_says() -> None:
+def test_flat_trees_say_what_lightgbm_says(tmp_path: Path) -> None:
     random = np.random.default_rng(0)
     hunks = [random.normal(size=(count, len(names()))) for count in (4, 7, 2) * 40]
     hunks = [hunk.astype(np.float32) for hunk in hunks]
-    rows = np.concatenate([table(hunk) for hunk in hunks])
+    rows = np.concatenate([boosting.table(hunk) for hunk in hunks])
     model = boosting.fit([rows], rows[:, 0] + rows[:, 50] > 0, 1)
-    trees = Trees(boosting.flat(model))
+    np.save(tmp_path / "trees.npy", boosting.flat(model))
+    trees = Trees(read(str(tmp_path / "trees.npy")))
     for hunk in hunks[:20]:
-        says = trees.logits(hunk)
-        assert says == pytest.approx(model.predict(table(hunk), raw_score=True), abs=1e-5)
+        expected = model.predict(boosting.table(hunk), raw_score=True)
+        assert trees.logits(hunk.tolist()) == pytest.approx(expected, abs=1e-5)
 
 
 def test_coverage_counts_ties_together() -> None:

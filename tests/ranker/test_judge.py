@@ -14,7 +14,7 @@ from tiebreak.cli import judging
 from tiebreak.cli.limits import OutOfTime
 from tiebreak.conflict import Candidate
 from tiebreak.lineage import Branch, Lineage
-from tiebreak.policy import COMMIT, SUGGEST
+from tiebreak.policy import COMMIT, SUGGEST, Policy
 from tiebreak.ranker import model as models
 from tiebreak.ranker.calibration import Calibration, Step, from_json, to_json
 from tiebreak.ranker.company import Scored
@@ -102,10 +102,18 @@ def test_judging_in_the_driver_leaves_gits_conflict_where_nothing_is_sure(instal
     assert "deep=True" in merged
 
 
-def test_without_its_packages_the_rules_judge(monkeypatch: pytest.MonkeyPatch) -> None:
+CONFLICT = Document("a.py", [Region(b"a\n", b"b\n", b"c\n", None)], None, known)
+SIDES = [Candidate(text, "sides", "why", f"sides/{text!r}") for text in (b"b\n", b"c\n")]
+
+
+def test_without_its_packages_the_trees_judge(monkeypatch: pytest.MonkeyPatch) -> None:
     pretend_missing(monkeypatch, "onnxruntime")
     assert importlib.util.find_spec("onnxruntime") is None
-    assert judging.in_solve({}) is None
+    judge = judging.in_solve({})
+    assert judge is not None
+    judged = judge(CONFLICT.hunks[0], SIDES)
+    assert {one.evidence[:18] for one in judged} == {"the model's choice"}
+    assert sum(one.probability for one in judged) > 0
     problem = models.missing()
     assert problem is not None
     assert "pip install 'tiebreak[ranker]'" in problem
@@ -118,12 +126,58 @@ def test_a_damaged_model_is_one_line_and_the_rules_judge(
     (tmp_path / "judge" / "network.onnx").write_bytes(b"no graph")
     monkeypatch.setattr(models, "folder", lambda: str(tmp_path / "judge"))
     monkeypatch.setattr("tiebreak.ranker.judge.folder", models.folder)
-    hunk = Document("a.py", [Region(b"a\n", b"b\n", b"c\n", None)], None).hunks[0]
     judge = judging.in_solve({})
     assert judge is not None
-    (judged,) = judge(hunk, [Candidate(b"b\n", "sides", "takes ours", "sides/ours")])
+    (judged,) = judge(CONFLICT.hunks[0], [Candidate(b"b\n", "sides", "takes ours", "sides/ours")])
     assert "real conflicts" in judged.evidence or judged.evidence == "not measured on real merges"
     assert capsys.readouterr().err.startswith("tiebreak: without the learned judge: ")
+
+
+@pytest.mark.parametrize("name", ["trees.npy", "light.npy"])
+@pytest.mark.parametrize("content", [b"", b"\x93NUMPY\x01\x00", b"no trees at all" * 20])
+def test_damaged_trees_are_one_line_and_the_rules_judge(
+    name: str, content: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    shutil.copytree(models.folder(), tmp_path / "judge")
+    (tmp_path / "judge" / name).write_bytes(content)
+    monkeypatch.setattr("tiebreak.ranker.judge.folder", lambda: str(tmp_path / "judge"))
+    pretend_missing(monkeypatch, "onnxruntime")
+    judge = judging.in_solve({})
+    assert judge is not None
+    assert len(judge(CONFLICT.hunks[0], SIDES)) == len(SIDES)
+    said = capsys.readouterr().err
+    assert said.startswith("tiebreak: without the learned judge: ")
+    assert said.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("chance", "drops", "commit", "whole"),
+    [
+        (0.9, (), 0.98, True),
+        (0.5, (), 0.98, False),
+        (0.9, ("an edit",), 0.98, False),
+        (0.9, ("an edit",), 0.9, True),
+    ],
+)
+def test_the_driver_asks_the_whole_model_where_it_could_write(
+    chance: float, drops: tuple[str, ...], commit: float, whole: bool,  # noqa: FBT001
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    asked = list[str]()
+
+    def judge(name: str, sure: float) -> Learned:
+        asked.append(name)
+        return Learned(Fixed({b"b\n": sure}))  # type: ignore[arg-type]
+
+    monkeypatch.setattr("tiebreak.ranker.judge.light", lambda: judge("light", chance))
+    monkeypatch.setattr("tiebreak.ranker.judge.shipped", lambda _own: judge("whole", 0.3))
+    driver = judging.in_driver({"tiebreak.judge": "always"}, Policy(commit=commit))
+    assert driver is not None
+    candidates = [SIDES[0]._replace(drops=drops), SIDES[1]]
+    judged = driver(CONFLICT.hunks[0], candidates)
+    assert asked == ["light", "whole"][: 1 + whole]
+    assert judged[0].probability == (0.3 if whole else chance)
 
 
 def test_only_what_reaches_a_measured_bound_is_written() -> None:

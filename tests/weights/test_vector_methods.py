@@ -16,6 +16,7 @@ from test_engine import tiebreak_merge
 import tiebreak.weights.kernels as chosen
 from tiebreak.errors import UsageError
 from tiebreak.weights import engine
+from tiebreak.weights.gram import cut
 from tiebreak.weights.kernels import Side, portable
 from tiebreak.weights.methods import METHODS, Terms, check, merge_tensor, method_named
 from tiebreak.weights.methods.method import in_turn
@@ -498,6 +499,23 @@ def test_the_kernels_do_not_show(name: str, dtype: str, monkeypatch: pytest.Monk
     usual = raw(name, base, [one, two], dtype, **GIVEN[name])
     monkeypatch.setattr(chosen, "_ON", [portable])
     assert raw(name, base, [one, two], dtype, **GIVEN[name]) == usual
+
+
+@given(
+    st.integers(1, 9), st.integers(2, 9), st.sampled_from(["tensor", "row", "column"]), st.data()
+)
+def test_any_stretch_of_rows_or_columns(rows: int, columns: int, along: str, data: Any) -> None:
+    start = data.draw(st.integers(0, rows * columns - 1))
+    stop = data.draw(st.integers(start + 1, rows * columns))
+    where, numbers = cut((rows, columns), along), np.arange(rows * columns).reshape(rows, columns)
+    vectors = {"tensor": 0 * numbers, "row": numbers // columns, "column": numbers % columns}[along]
+    ours, values = vectors.ravel()[start:stop], np.arange(1.0, stop - start + 1)
+    found, first = where.sums(values, start), where.first(start)
+    assert len(found) == where.spans(start, stop)
+    expected = np.bincount(ours, values, where.number)
+    assert np.array_equal(np.pad(found, (first, where.number - first - len(found))), expected)
+    of_each = np.arange(5.0, 5.0 + where.number)
+    assert np.array_equal(where.spread(of_each, start, stop), of_each[ours])
 
 
 def test_a_single_column_is_the_whole_tensor() -> None:

@@ -169,9 +169,10 @@ def _settings(request: Request, context: Context) -> Settings:
     text_only = context.call.command == "notes" or context.call.recreates(
         request.label_ours, os.environ.get("GIT_PREFIX", "")
     )
-    judge = None if text_only else in_driver(context.config)
+    policy = NOTHING if text_only else _policy(request.path, context.config)
+    judge = None if text_only else in_driver(context.config, policy)
     return Settings(
-        policy=NOTHING if text_only else _policy(request.path, context.config),
+        policy=policy,
         style=context.call.style or settings.style(context.config),
         marker_size=request.marker_size,
         labels=Labels(request.label_ours, request.label_base, request.label_theirs),

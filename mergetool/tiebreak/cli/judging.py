@@ -6,15 +6,16 @@ work, and one line says why: a missing package must not stand in the way of a me
 
 from __future__ import annotations
 
-import os
 import sys
+from functools import partial
 from typing import TYPE_CHECKING
 
 from tiebreak.errors import InputError
 from tiebreak.git import settings
+from tiebreak.policy import Policy
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from tiebreak.conflict import Candidate, Judge, Judgement
     from tiebreak.git.settings import Config
@@ -27,23 +28,21 @@ def in_solve(config: Config) -> LearnedJudge | None:
     """The judge of `tiebreak solve`, and of the candidates that are shown; None: the rules."""
     if settings.judge(config) == settings.NEVER:
         return None
-    from tiebreak.ranker.model import missing
-
-    return None if missing() else LearnedJudge(own=settings.own_judge(config))
+    return LearnedJudge(own=settings.own_judge(config))
 
 
-def in_driver(config: Config) -> Judge[Hunk, bytes] | None:
+def in_driver(config: Config, policy: Policy) -> Judge[Hunk, bytes] | None:
     """The judge of the merge driver, which starts anew for every file; None: the rules."""
     if settings.judge(config) != settings.ALWAYS:
         return None
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # numpy starts threads that nobody uses
-    return LearnedJudge(own=settings.own_judge(config))
+    dropping = policy.commit < Policy().commit  # which no bound reaches
+    return SparingJudge(own=settings.own_judge(config), dropping=dropping)
 
 
 class LearnedJudge:
     """The learned judge, loaded on first use; the rule judge where it cannot be."""
 
-    def __init__(self, *, own: bool = True) -> None:
+    def __init__(self, *, own: bool = False) -> None:
         """Nothing is loaded yet; `own`: with what was learned from this repository, if anything."""
         self._own = own
         self._model: Learned | None = None
@@ -74,21 +73,54 @@ class LearnedJudge:
 
     def _loaded(self) -> Learned | None:
         if not self._asked:
-            self._asked, self._model = True, _load(own=self._own)
+            self._asked, self._model = True, _load(partial(_whole, own=self._own))
         return self._model
 
 
-def _load(*, own: bool) -> Learned | None:
-    from tiebreak.ranker.model import missing
+class SparingJudge:
+    """The driver's: nobody sees its order, so the whole model is asked only where it could write.
 
-    problem = missing()
-    if problem is None:
-        from tiebreak.ranker.judge import shipped
+    Two of three hunks are left to the light judge, for which nothing has to be imported.
+    """
 
-        try:
-            return shipped(adapted() if own else None)
-        except Exception as error:  # noqa: BLE001  (each library has its own for a damaged file)
-            problem = str(error) or repr(error)
+    def __init__(self, *, own: bool, dropping: bool) -> None:
+        """See `LearnedJudge`; `dropping`: what drops an edit could be written as well."""
+        self._own, self._dropping = own, dropping
+        self._light: Learned | None = None
+        self._whole: LearnedJudge | None = None
+        self._asked = False
+
+    def __call__(self, hunk: Hunk, candidates: Sequence[Candidate[bytes]]) -> Sequence[Judgement]:
+        """See `tiebreak.conflict.Judge`."""
+        if not self._asked:
+            self._asked, self._light = True, _load(_light)
+        light = self._light
+        if light is not None and not light.sure(hunk, candidates, dropping=self._dropping):
+            return light(hunk, candidates)
+        if self._whole is None:
+            self._whole = LearnedJudge(own=self._own)
+        return self._whole(hunk, candidates)
+
+
+def _light() -> Learned:
+    from tiebreak.ranker.judge import light
+
+    return light()
+
+
+def _whole(*, own: bool) -> Learned:
+    """The whole model; the light one where its packages are not installed."""
+    from tiebreak.ranker.judge import shipped
+    from tiebreak.ranker.model import lacking
+
+    return _light() if lacking() else shipped(adapted() if own else None)
+
+
+def _load(made: Callable[[], Learned]) -> Learned | None:
+    try:
+        return made()
+    except Exception as error:  # noqa: BLE001  (each library has its own for a damaged file)
+        problem = str(error) or repr(error)
     sys.stderr.write(f"tiebreak: without the learned judge: {problem}\n")
     return None
 

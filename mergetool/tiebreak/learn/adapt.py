@@ -141,7 +141,7 @@ def forward(hunks: Sequence[Settled], threads: int) -> Iterator[Tried]:
     count = merges_of(hunks)
     for start, end in CUTS:
         trained = train([hunk for hunk in hunks if hunk.merge < round(start * count)], threads)
-        own = Own(trained.nodes, trained.habits, {})
+        own = Own(trained.nodes.tolist(), trained.habits, {})
         for hunk in hunks:
             if round(start * count) <= hunk.merge < round(end * count):
                 found = {

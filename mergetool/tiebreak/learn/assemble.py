@@ -16,15 +16,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tiebreak.learn import boosting, company, export, packed
-from tiebreak.learn.calibrate import calibrate
+from tiebreak.learn import boosting, export, light, packed
 from tiebreak.learn.split import fold_of
-from tiebreak.learn.verdicts import summary, verdicts
-from tiebreak.ranker import calibration
-from tiebreak.ranker.model import MERGE, SCOPES, blended
+from tiebreak.ranker.model import COMPANY, TREES, blended
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from tiebreak.learn.packed import Packed
 
@@ -48,43 +45,27 @@ def build(arrays: Path, runs: Path, model: Path, vocabulary: Path, threads: int)
     rows = [boosting.rows(data), boosting.rows(data, hide=True)]
     model.mkdir(parents=True, exist_ok=True)
     trees = boosting.fit(rows, data.right, threads)
-    np.save(model / "trees.npy", boosting.flat(trees))
+    np.save(model / TREES, boosting.flat(trees))
     shutil.copyfile(vocabulary, model / "vocabulary.json")
     network, saved = export.load(runs / "-1" / "model.pt")
     export.to_onnx(network, model / "network.onnx")
-    first = blend(out_of_fold(data, runs), boosting.out_of_fold(data, rows, threads))
-    views = company.table(data, first), company.table(data, first, whole_merge=False)
-    second = company.fit(views[0], data.right, first, threads)
-    np.save(model / "company.npy", boosting.flat(second))
-    scores = company.out_of_fold(data, views[0], first, views[1], threads)
-    (model / "about.json").write_bytes(about(data, dict(zip(SCOPES, scores, strict=True)), saved))
+    logits = boosting.out_of_fold(data, rows, threads)
+    first = blend(out_of_fold(data, runs), logits)
+    scores = light.second_look(data, first, model / COMPANY, threads)
+    by_trees = light.build(data, logits, model, threads)
+    text = export.about(
+        saved,
+        calibrations=light.tables(data, scores),
+        trained=light.trained(data, scores),
+        light=light.without_doubt(light.tables(data, by_trees)),
+        light_trained=light.trained(data, by_trees),
+    )
+    (model / "about.json").write_bytes(text)
 
 
 def blend(chances: Any, logits: Any) -> Any:
     """The scores that the model gives, of all candidates."""
     return np.array(blended(list(chances), list(logits)))
-
-
-def about(data: Packed, scores: Mapping[str, Any], saved: Mapping[str, Any]) -> bytes:
-    """The text of `about.json`: calibrations, and how good the scores are out of fold."""
-    found = {scope: verdicts(data, of_scope) for scope, of_scope in scores.items()}
-    figures = summary(found[MERGE])
-    return export.about(
-        saved,
-        calibrations={
-            scope: calibration.to_json(calibrate(data, scores[scope], found[scope]))
-            for scope in scores
-        },
-        trained={
-            "hunks": len(data.hunks),
-            "repositories": sorted({hunk["repo"] for hunk in data.hunks}),
-            "out_of_fold": {
-                "top1": figures.top1,
-                "top3": figures.top3,
-                "coverage": {str(level): value for level, value in figures.coverage.items()},
-            },
-        },
-    )
 
 
 def out_of_fold(data: Packed, runs: Path) -> Any:

@@ -14,7 +14,7 @@ import numpy as np
 
 from tiebreak.learn.split import FOLDS, fold_of
 from tiebreak.ranker import past
-from tiebreak.ranker.trees import NODE, table
+from tiebreak.ranker.trees import NODE, first_own
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -40,6 +40,12 @@ SETTINGS: Final = {
     "feature_fraction": 0.5,
     "lambda_l2": 2.0,
 }
+
+
+def table(features: Any) -> Any:
+    """The rows of one hunk's candidates (candidates, features); see `Trees.logits`."""
+    own = features[:, first_own() :]
+    return np.concatenate([features, own - own.max(0), own - own.min(0)], axis=1)
 
 
 def rows(packed: Packed, *, hide: bool = False) -> Any:

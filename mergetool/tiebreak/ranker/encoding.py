@@ -25,7 +25,7 @@ from tiebreak.ranker.features import Hand, Known, Setting, Texts, of_candidate, 
 from tiebreak.record import NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from tiebreak.lineage import Past
 
@@ -77,23 +77,39 @@ class Encoded(NamedTuple):
 
 def encode(case: Case, pieces: Pieces) -> Encoded | None:
     """Encode a hunk; None when it is too large to be judged."""
-    sides = [lex(text) for text in case.texts]
-    if sum(map(len, sides)) > TOKENS:
+    alignment = _aligned(case)
+    if alignment is None:
         return None
-    alignment = Alignment(*sides)
     before, after = lex(case.before)[-AROUND:], lex(case.after)[:AROUND]
     numbers: dict[bytes, int] = {}
     for token in alignment.tokens:
         numbers.setdefault(token, len(numbers) + 1)
+    sequences = []
+    for placed, features in _described(case, alignment):
+        framed = _framed(before, _near(placed), after)
+        sequences.append(_sequence(framed, numbers, pieces, features))
+    return Encoded(sequences, alignment)
+
+
+def features_of(case: Case) -> list[list[float]] | None:
+    """The features of every candidate alone; None when the hunk is too large to be judged."""
+    alignment = _aligned(case)
+    return None if alignment is None else [found for _, found in _described(case, alignment)]
+
+
+def _aligned(case: Case) -> Alignment | None:
+    sides = [lex(text) for text in case.texts]
+    return None if sum(map(len, sides)) > TOKENS else Alignment(*sides)
+
+
+def _described(case: Case, alignment: Alignment) -> Iterator[tuple[Placed, list[float]]]:
+    """Each candidate's place in the columns, and its features."""
     known = Known.of(case.texts, alignment)
     shared = of_hunk(known, case.setting, len(case.hands)) | past.of_hunk(case.past)
-    sequences = []
     for hand in case.hands:
         placed = alignment.place(hand.value)
         own = of_candidate(known, placed, hand) | past.of_candidate(case.past, hand.value)
-        framed = _framed(before, _near(placed), after)
-        sequences.append(_sequence(framed, numbers, pieces, [*shared.values(), *own.values()]))
-    return Encoded(sequences, alignment)
+        yield placed, [*shared.values(), *own.values()]
 
 
 def _near(placed: Placed) -> Placed:

@@ -15,6 +15,7 @@ from tiebreak.ranker.company import Beside, Company
 from tiebreak.ranker.encoding import Case
 from tiebreak.ranker.features import Setting, Texts
 from tiebreak.ranker.hands import Offer, hold
+from tiebreak.ranker.light import Light
 from tiebreak.ranker.model import FILE, MERGE, Model, folder
 from tiebreak.record import NamedTuple
 from tiebreak.resolve import propose
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from tiebreak.text.document import Document, Hunk
 
 SURVEYED: Final = 100  # hunks of a file, at the most
+SURE: Final = 0.65  # all first choices with a bound of 0.9 had 0.72, on 8 report repositories
 UNRANKED: Final = "too far behind to be ranked"
 TWIN: Final = "like a candidate above but for white space"
 
@@ -47,7 +49,7 @@ class Learned:
     on which files came before it.
     """
 
-    def __init__(self, model: Model, own: Own | None = None) -> None:
+    def __init__(self, model: Model | Light, own: Own | None = None) -> None:
         """Nothing is surveyed yet; `own` is what this repository's merges add to the model."""
         self._model, self._own, self._scope, self._company = model, own, FILE, Company()
         self._taken: dict[str, Document] = {}
@@ -94,6 +96,21 @@ class Learned:
         scores = self._model.seconded(scored, beside)
         return _combined(ruled, held, self._both(hunk, held, scores, scored.kinds))
 
+    def sure(self, hunk: Hunk, candidates: Sequence[Candidate[bytes]], *, dropping: bool) -> bool:
+        """Whether a judge could let one of the candidates be written, seen from the hunk alone.
+
+        One that drops an edit only where the policy lets it: `dropping`.
+        """
+        held = _held(candidates)
+        if any(one.hand.provable for one in held):
+            return True
+        self._take(hunk.document, alone=False)
+        scored = self._first_look(hunk, held)
+        return scored is not None and any(
+            chance >= SURE and (dropping or not one.hand.drops)
+            for chance, one in zip(scored.chances, held, strict=True)
+        )
+
     def _first_look(self, hunk: Hunk, held: Sequence[Held]) -> Scored | None:
         """The scores by the hunk alone; asked again, the model need not run again.
 
@@ -115,7 +132,7 @@ class Learned:
         opinions = self._opinions(held, scores, by_model, bounded=bounded)
         if self._own is None or not bounded:
             return opinions
-        own = self._own.tables(self._model, self._scope)
+        own = self._own.tables(self._model.calibrations, self._scope)
         by_own = Measure(own, "the adapted model's choice", "conflicts of this repository")
         corrected = self._own.corrected(scores, kinds, hunk.path)
         return [
@@ -163,6 +180,11 @@ class Opinion(NamedTuple):
 def shipped(own: Own | None = None) -> Learned:
     """The judge with the model that comes with tiebreak, and what a repository adds to it."""
     return Learned(Model(folder()), own)
+
+
+def light() -> Learned:
+    """The judge that needs no package, quick to begin."""
+    return Learned(Light(folder()))
 
 
 def _held(candidates: Sequence[Candidate[bytes]]) -> list[Held]:

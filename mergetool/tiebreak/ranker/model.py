@@ -3,6 +3,7 @@
     network.onnx     one hunk's candidates in, their scores out, NONE first; by ONNX Runtime
     trees.npy        boosted trees over the features of the candidates
     company.npy      boosted trees over what is expected of the other hunks
+    light.npy        the same for `tiebreak.ranker.light`
     vocabulary.json  the pieces of words
     about.json       names of features and strata, calibration, where it comes from
 
@@ -23,15 +24,18 @@ from tiebreak.ranker.company import Scored, kind_of, rows
 from tiebreak.ranker.encoding import PADDING, encode
 from tiebreak.ranker.features import names
 from tiebreak.ranker.odds import chance_of, corrected, log_odds
-from tiebreak.ranker.trees import Trees
+from tiebreak.ranker.trees import Trees, read
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
+    from tiebreak.ranker.calibration import Calibration
     from tiebreak.ranker.company import Beside
     from tiebreak.ranker.encoding import Case, Encoded
 
-FILES: Final = ("network.onnx", "trees.npy", "company.npy", "vocabulary.json", "about.json")
+TREES: Final = "trees.npy"
+COMPANY: Final = "company.npy"
+FILES: Final = ("network.onnx", TREES, COMPANY, "vocabulary.json", "about.json")
 NEEDS: Final = ("numpy", "onnxruntime")
 MERGE: Final = "merge"  # all conflicts of the merge are known
 FILE: Final = "file"  # those of one file are
@@ -46,15 +50,47 @@ def folder() -> str:
     return installed if os.path.isdir(installed) else os.path.join(checkout, "models", "judge")
 
 
-def missing() -> str | None:
-    """What keeps the model from running here, in words; None when nothing does."""
+def lacking() -> list[str]:
+    """The packages that the model needs and that are not installed."""
     from importlib.util import find_spec
 
-    lacking = [name for name in NEEDS if find_spec(name) is None]
-    if lacking:
-        return f"the learned judge needs {', '.join(lacking)}: pip install 'tiebreak[ranker]'"
+    return [name for name in NEEDS if find_spec(name) is None]
+
+
+def missing() -> str | None:
+    """What keeps the model from running here, in words; None when nothing does."""
+    packages = lacking()
+    if packages:
+        return f"the learned judge needs {', '.join(packages)}: pip install 'tiebreak[ranker]'"
     absent = [name for name in FILES if not os.path.isfile(os.path.join(folder(), name))]
     return f"no model in {folder()}: {', '.join(absent)} missing" if absent else None
+
+
+def about_of(where: str) -> dict[str, Any]:
+    """What ``about.json`` says; `InputError` when the model does not fit this version."""
+    try:
+        with open(os.path.join(where, "about.json"), "rb") as file:
+            about: dict[str, Any] = json.load(file)
+        fits = about["features"] == names() and isinstance(about["strata"], list)
+    except (OSError, ValueError, KeyError) as error:
+        raise InputError(f"{where} holds no model: {error!r}") from error
+    if not fits:
+        raise InputError(f"the model in {where} was made by another version of tiebreak")
+    return about
+
+
+def tables_of(where: str, about: Mapping[str, Any], name: str) -> dict[str, Calibration]:
+    """The calibrations of that name, by scope."""
+    try:
+        return {scope: calibration.from_json(about[name][scope]) for scope in SCOPES}
+    except KeyError as error:
+        raise InputError(f"{where} has no {name}: {error!r}") from error
+
+
+def kinds_of(features: Sequence[Sequence[float]]) -> list[int]:
+    """The kind of each candidate, by its features."""
+    same = [names().index(f"same/{side}") for side in ("ours", "theirs")]
+    return [kind_of(*(one[index] > 0 for index in same)) for one in features]
 
 
 class Model:
@@ -62,22 +98,11 @@ class Model:
 
     def __init__(self, where: str) -> None:
         """Load the files in the folder `where`; `InputError` when they do not fit this version."""
-        import numpy as np
         import onnxruntime
 
-        try:
-            with open(os.path.join(where, "about.json"), "rb") as file:
-                self.about: dict[str, Any] = json.load(file)
-            self.calibrations = {
-                scope: calibration.from_json(self.about["calibrations"][scope]) for scope in SCOPES
-            }
-            strata: list[str] = self.about["strata"]
-            fits = self.about["features"] == names()
-        except (OSError, ValueError, KeyError) as error:
-            raise InputError(f"{where} holds no model: {error!r}") from error
-        if not fits:
-            raise InputError(f"the model in {where} was made by another version of tiebreak")
-        self._strata = {stratum: index for index, stratum in enumerate(strata)}
+        self.about = about_of(where)
+        self.calibrations = tables_of(where, self.about, "calibrations")
+        self._strata = {stratum: index for index, stratum in enumerate(self.about["strata"])}
         self._pieces = vocabulary.load(os.path.join(where, "vocabulary.json"))
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1  # others wait busily: twice the work, for a little time
@@ -86,9 +111,12 @@ class Model:
         self._session = onnxruntime.InferenceSession(
             os.path.join(where, "network.onnx"), options, providers=["CPUExecutionProvider"]
         )
-        self._trees = Trees(np.load(os.path.join(where, "trees.npy")))
-        self._company = Trees(np.load(os.path.join(where, "company.npy")))
-        self._same = [names().index(f"same/{side}") for side in ("ours", "theirs")]
+        try:
+            self._trees, self._company = (
+                Trees(read(os.path.join(where, name))) for name in (TREES, COMPANY)
+            )
+        except (OSError, ValueError) as error:
+            raise InputError(f"{where} holds no model: {error!r}") from error
 
     def knows(self, stratum: str) -> bool:
         """Whether it learned from candidates of this stratum, and was measured on them."""
@@ -102,11 +130,8 @@ class Model:
         strata = [self._strata.get(hand.stratum, 0) for hand in case.hands]
         says = _softmax([float(s) for s in self._session.run(None, _inputs(encoded, strata))[0]])
         features = [sequence.features for sequence in encoded.sequences]
-        chances = blended(says[1:], [float(logit) for logit in self._trees.logits(features)])
-        return Scored(chances, [self._kind(numbers) for numbers in features])
-
-    def _kind(self, features: Sequence[float]) -> int:
-        return kind_of(*(features[index] > 0 for index in self._same))
+        chances = blended(says[1:], self._trees.logits(features))
+        return Scored(chances, kinds_of(features))
 
     def seconded(self, scored: Scored, beside: Beside) -> list[float]:
         """The scores once it is known what is expected of the other hunks."""

@@ -26,7 +26,5 @@ def chance_of(odds: float) -> float:
 
 def corrected(odds: Sequence[float], trees: Trees, rows: Sequence[Sequence[float]]) -> list[float]:
     """The chances of candidates with what `trees` say of their `rows` added to their log-odds."""
-    import numpy as np
-
-    more = trees.sums(np.array(rows, np.float32))
-    return [chance_of(own + float(add)) for own, add in zip(odds, more, strict=True)]
+    more = trees.sums(rows)
+    return [chance_of(own + add) for own, add in zip(odds, more, strict=True)]

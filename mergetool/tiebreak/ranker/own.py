@@ -18,18 +18,17 @@ from math import isfinite
 from typing import TYPE_CHECKING, Any, Final
 
 from tiebreak.errors import InputError
-from tiebreak.ranker import calibration
+from tiebreak.ranker import calibration, trees
 from tiebreak.ranker.company import described, opposite
 from tiebreak.ranker.model import FILES, SCOPES, folder
 from tiebreak.ranker.odds import corrected, log_odds
-from tiebreak.ranker.trees import NODE, Trees
 from tiebreak.record import NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from tiebreak.ranker.calibration import Calibration
-    from tiebreak.ranker.model import Model
+    from tiebreak.ranker.trees import Node
 
 FOLDER: Final = os.path.join("tiebreak", "judge")
 TREES: Final = "own.npy"
@@ -85,14 +84,17 @@ class Own:
     """A correction that is ready to use."""
 
     def __init__(
-        self, nodes: Any, habits: Mapping[str, Habit], calibrations: Mapping[str, Calibration]
+        self,
+        nodes: Iterable[Node],
+        habits: Mapping[str, Habit],
+        calibrations: Mapping[str, Calibration],
     ) -> None:
         """`nodes` are the trees; `calibrations` those of the corrected scores, by scope."""
-        self._trees, self._habits, self._calibrations = Trees(nodes), habits, calibrations
+        self._trees, self._habits, self._calibrations = trees.Trees(nodes), habits, calibrations
 
-    def tables(self, model: Model, scope: str) -> Calibration:
-        """What corrected scores stand for; bounds are those of `model` at most."""
-        return self._calibrations[scope]._replace(most=model.calibrations[scope])
+    def tables(self, shipped: Mapping[str, Calibration], scope: str) -> Calibration:
+        """What corrected scores stand for; bounds are those of the shipped model at most."""
+        return self._calibrations[scope]._replace(most=shipped[scope])
 
     def corrected(self, scores: Sequence[float], kinds: Sequence[int], path: str) -> list[float]:
         """The scores of one hunk's candidates, as people settle conflicts here."""
@@ -141,30 +143,25 @@ def read(common_dir: str) -> Kept:
 
 def load(common_dir: str) -> Own:
     """The repository's own judge; `InputError` as in `read`."""
-    import numpy as np
-
     kept = read(common_dir)
     try:
-        nodes = np.load(os.path.join(where(common_dir), TREES), allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
+        nodes = trees.read(os.path.join(where(common_dir), TREES))
+    except (OSError, ValueError) as error:
         raise InputError(f"{where(common_dir)} cannot be read ({error})") from error
     if not _walkable(nodes):
         raise InputError(f"{where(common_dir)} is damaged: {TREES} holds no trees")
     return Own(nodes, kept.habits, kept.calibrations)
 
 
-def _walkable(nodes: Any) -> bool:
+def _walkable(nodes: Sequence[Node]) -> bool:
     """Whether every walk ends: a node leads to later ones, or is a leaf and leads to itself."""
-    import numpy as np
-
-    if nodes.dtype != np.dtype(NODE) or nodes.ndim != 1 or not len(nodes):
-        return False
-    here, left, right = np.arange(len(nodes)), nodes["left"], nodes["right"]
-    leaf = (left == here) & (right == here)
-    inner = (left > here) & (right > here) & (left < len(nodes)) & (right < len(nodes))
-    known = (nodes["feature"] >= 0) & (nodes["feature"] < COLUMNS)
-    finite = np.isfinite(nodes["value"]) & np.isfinite(nodes["threshold"])
-    return bool(((leaf | inner) & known & finite).all())
+    return bool(nodes) and all(
+        (left == right == at or (at < left < len(nodes) and at < right < len(nodes)))
+        and 0 <= feature < COLUMNS
+        and isfinite(threshold)
+        and isfinite(value)
+        for at, (feature, threshold, left, right, value) in enumerate(nodes)
+    )
 
 
 def _habit(found: Any) -> Habit:

@@ -1,69 +1,98 @@
-"""Boosted trees over the features of a hunk's candidates, as one array of nodes.
+"""Boosted trees over the features of a hunk's candidates, walked one by one.
 
-Every tree is walked for every candidate at once: one step of all walks is one indexing of arrays.
+In plain Python: a hunk's sixteen candidates pass four hundred trees in some milliseconds, and
+importing numpy takes longer than a merge driver has for a whole file.
 Trees are small and deep thinking is left to the network; they know the counts, it knows the words.
 """
 
 from __future__ import annotations
 
-from typing import Any, Final
+import struct
+from array import array
+from typing import TYPE_CHECKING, Any, Final
 
 from tiebreak.ranker.features import names
 
-NODE: Final = [  # one record a node
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    Node = tuple[int, float, int, int, float]
+
+NODE: Final = [  # one record a node, as numpy describes it
     ("feature", "<i2"),
     ("threshold", "<f4"),
     ("left", "<i4"),  # the node to go on with where the feature is at most the threshold
     ("right", "<i4"),  # and else; a leaf goes on with itself
     ("value", "<f4"),  # of a leaf, in log-odds
 ]
+_RECORD: Final = "<hfiif"
+_MAGIC: Final = b"\x93NUMPY\x01\x00"  # numpy.lib.format, version 1.0
 
 
-def table(features: Any) -> Any:
-    """The features of one hunk's candidates (candidates, features), and how they compare.
+def read(path: str) -> list[Node]:
+    """The nodes in a file that numpy wrote; `ValueError` when they are something else."""
+    with open(path, "rb") as file:
+        magic, length = file.read(len(_MAGIC)), int.from_bytes(file.read(2), "little")
+        header, content = file.read(length), file.read()
+    if magic != _MAGIC or f"'descr': {NODE}, 'fortran_order': False".encode() not in header:
+        msg = f"{path} holds no trees"
+        raise ValueError(msg)
+    try:
+        return list(struct.iter_unpack(_RECORD, content))
+    except struct.error as error:
+        msg = f"{path} is cut off"
+        raise ValueError(msg) from error
 
-    What is told of a candidate itself also stands there less the most and less the least that any
-    candidate of the hunk has.
-    """
-    import numpy as np
 
-    own = features[:, _first_own() :]
-    return np.concatenate([features, own - own.max(0), own - own.min(0)], axis=1)
-
-
-def _first_own() -> int:
+def first_own() -> int:
     """Where the features of a candidate begin; those of the hunk come before."""
     return names().index("code/1")
 
 
 class Trees:
-    """A forest; leaves point to themselves, so that walks of different lengths end together."""
+    """A forest. What leads on stands before what it leads to; nothing leads to a root."""
 
-    def __init__(self, nodes: Any) -> None:
-        """`nodes` is an array of `NODE`. A node to which no other leads is the root of a tree."""
-        import numpy as np
+    def __init__(self, nodes: Iterable[Node]) -> None:
+        """Nest the nodes: a leaf is its value, another node what it asks and where it leads."""
+        every = list(nodes)
+        built: list[Any] = [0.0] * len(every)
+        led_to = bytearray(len(every))
+        for at in range(len(every) - 1, -1, -1):
+            feature, threshold, left, right, value = every[at]
+            if left == at:
+                built[at] = value
+            else:
+                built[at] = feature, threshold, built[left], built[right]
+                led_to[left] = led_to[right] = True
+        self._roots = [node for node, led in zip(built, led_to, strict=True) if not led]
 
-        self._columns = {name: np.ascontiguousarray(nodes[name]) for name, _ in NODE}
-        left, right = self._columns["left"], self._columns["right"]
-        inner = left != np.arange(len(nodes))
-        led_to = np.zeros(len(nodes), bool)
-        led_to[left[inner]] = led_to[right[inner]] = True
-        self._inner, self._roots = inner, np.nonzero(~led_to)[0]
+    def logits(self, features: Sequence[Sequence[float]]) -> list[float]:
+        """The log-odds of every candidate of one hunk to be right.
 
-    def logits(self, features: Any) -> Any:
-        """The log-odds of every candidate of one hunk to be right."""
-        import numpy as np
+        What is told of a candidate itself also stands there less the most and less the least that
+        any candidate of the hunk has; all rounded to float32, as when the trees were made.
+        """
+        first = first_own()
+        rounded = [array("f", one) for one in features]
+        own = [one[first:] for one in rounded]
+        ends = [[end(column) for column in zip(*own, strict=True)] for end in (max, min)]
+        return self.sums(
+            [
+                [*one, *(a - b for of_hunk in ends for a, b in zip(mine, of_hunk, strict=True))]
+                for one, mine in zip(rounded, own, strict=True)
+            ]
+        )
 
-        return self.sums(table(np.asarray(features, np.float32)))
+    def sums(self, rows: Iterable[Sequence[float]]) -> list[float]:
+        """What all trees say together of each row of features."""
+        return [self._sum(array("f", row)) for row in rows]
 
-    def sums(self, rows: Any) -> Any:
-        """What all trees say together of each row (rows, columns)."""
-        import numpy as np
-
-        a = self._columns
-        nodes = np.broadcast_to(self._roots, (len(rows), len(self._roots)))
-        every = np.arange(len(rows))[:, None]
-        while self._inner[nodes].any():
-            low = rows[every, a["feature"][nodes]] <= a["threshold"][nodes]
-            nodes = np.where(low, a["left"][nodes], a["right"][nodes])
-        return a["value"][nodes].sum(axis=1)
+    def _sum(self, row: Sequence[float]) -> float:
+        total = 0.0
+        for root in self._roots:
+            node = root
+            while node.__class__ is tuple:
+                feature, threshold, low, high = node
+                node = low if row[feature] <= threshold else high
+            total += node
+        return total

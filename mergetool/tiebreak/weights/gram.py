@@ -30,6 +30,7 @@ ROW: Final = "row"
 COLUMN: Final = "column"
 
 _BLOCK: Final = 1 << 15  # elements of each model that are in memory together
+_MANY: Final = 1 << 14  # columns, of which not every stretch can keep sums of its own
 
 
 class Cut(NamedTuple):
@@ -38,9 +39,55 @@ class Cut(NamedTuple):
     number: int
     length: int
 
-    def vectors(self, start: int, stop: int) -> NDArray[np.int64]:
-        """The number of the vector of each of these elements."""
-        return (np.arange(start, stop) // self.length) % self.number
+    @property
+    def columns(self) -> bool:
+        """Whether each vector has an element of every row."""
+        return self.length == 1 and self.number > 1
+
+    def first(self, start: int) -> int:
+        """The number of the first vector that a stretch from there on may belong to."""
+        return 0 if self.columns else start // self.length
+
+    def spans(self, start: int, stop: int) -> int:
+        """How many vectors a stretch may belong to, from the first on."""
+        return self.number if self.columns else (stop - 1) // self.length + 1 - self.first(start)
+
+    def sums(self, values: Doubles, start: int) -> Doubles:
+        """The values of a stretch added up for each vector that it may belong to."""
+        if self.number == 1:
+            return np.array([values.sum()])
+        if not self.columns:
+            return np.add.reduceat(values, self._begins(start, start + len(values)))
+        total, done = np.zeros(self.number), 0
+        while done < len(values):
+            column, left = (start + done) % self.number, len(values) - done
+            if column or left < self.number:
+                size = min(self.number - column, left)
+                total[column : column + size] += values[done : done + size]
+            else:
+                size = left - left % self.number
+                total += values[done : done + size].reshape(-1, self.number).sum(axis=0)
+            done += size
+        return total
+
+    def spread(self, of_each: Doubles, start: int, stop: int) -> Doubles:
+        """For each element of a stretch what its vector has."""
+        if not self.columns:
+            begins = self._begins(start, stop)
+            first = self.first(start)
+            lengths = np.diff(begins, append=stop - start)
+            return np.repeat(of_each[first : first + len(begins)], lengths)
+        column, size = start % self.number, stop - start
+        if size <= self.number:
+            wrapped = max(0, column + size - self.number)
+            return np.concatenate([of_each[column : column + size], of_each[:wrapped]])
+        return np.tile(of_each, -(-(column + size) // self.number))[column : column + size]
+
+    def _begins(self, start: int, stop: int) -> NDArray[np.int64]:
+        """Where in a stretch of rows each begins; the first with the stretch."""
+        found = np.arange(self.first(start), (stop - 1) // self.length + 1) * self.length - start
+        found[0] = 0
+        return found
 
 
 def cut(shape: Sequence[int], along: str) -> Cut:
@@ -59,25 +106,23 @@ def gram(
 ) -> Doubles:
     """The dot products of the models' changes, or without a base of the models: [vector, i, j]."""
     pairs = [(i, j) for i in range(len(sides)) for j in range(i + 1)]
-    columns = where.length == 1 and where.number > 1
 
     def products(start: int, stop: int) -> tuple[int, Doubles]:
         """The first vector of a stretch, and what the stretch adds to it and those after it."""
-        first = 0 if columns else start // where.length
-        found = np.zeros((where.number if columns else (stop - 1) // where.length + 1 - first,
-                          len(pairs)))  # fmt: skip
+        first, found = where.first(start), np.zeros((len(pairs), where.spans(start, stop)))
         for at in range(start, stop, _BLOCK):
-            end = min(at + _BLOCK, stop)
-            values = deltas(base, sides, at, end)
-            place = where.vectors(at, end) - first
-            for number, (i, j) in enumerate(pairs):
-                found[:, number] += _by_vector(values[i] * values[j], place, len(found))
+            values = deltas(base, sides, at, min(at + _BLOCK, stop))
+            begins = where.first(at) - first
+            for total, (i, j) in zip(found, pairs, strict=True):
+                sums = where.sums(values[i] * values[j], at)
+                total[begins : begins + len(sums)] += sums
         return first, found
 
     total = np.zeros((where.number, len(sides), len(sides)))
-    for first, found in (products(0, elements),) if columns else each(products, elements):
-        for number, (i, j) in enumerate(pairs):
-            total[first : first + len(found), i, j] += found[:, number]
+    together = where.columns and where.number > _MANY
+    for first, found in (products(0, elements),) if together else each(products, elements):
+        for sums, (i, j) in zip(found, pairs, strict=True):
+            total[first : first + len(sums), i, j] += sums
     upper = np.tril(total, -1).transpose(0, 2, 1)
     return np.asarray(total + upper)
 
@@ -90,9 +135,3 @@ def deltas(base: Side | None, sides: Sequence[Side], start: int, stop: int) -> D
         run = Run(row.data.cast("B"), "F64", start, stop - start)
         combine(run, None, (Side(side.data, side.dtype), *less), 1.0)
     return found
-
-
-def _by_vector(products: Doubles, place: NDArray[np.int64], count: int) -> Doubles:
-    if count == 1:
-        return np.array([products.sum()])
-    return np.asarray(np.bincount(place, products, count), np.float64)

@@ -57,7 +57,7 @@ def command(
         raise InputError("no conflict whose resolution could be located in these")
     table = [HEAD, *(_row(name, figures) for name, figures in rows(found))]
     points = curve(verdicts_of(found), SHARES)
-    tables = own.tables(model, MERGE) if own else model.calibrations[MERGE]
+    tables = own.tables(model.calibrations, MERGE) if own else model.calibrations[MERGE]
     bins = reliability(found, tables)
     if html:
         from tiebreak.learn.page import page

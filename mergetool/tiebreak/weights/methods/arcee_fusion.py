@@ -12,11 +12,12 @@ mergekit draws a million entries. Of two models the first is the base.
 
 from __future__ import annotations
 
+from itertools import repeat
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from tiebreak.weights.gram import deltas
+from tiebreak.weights.gram import Cut, deltas
 from tiebreak.weights.kernels.portable import QUIETLY
 from tiebreak.weights.methods.blocks import BLOCK, changed_by, counts_of
 from tiebreak.weights.methods.method import Content, Each, Method, Parameters, Terms
@@ -38,12 +39,13 @@ def prepare(terms: Terms, parameters: Parameters, each: Each) -> Content:
     pair = terms._replace(base=origin, sides=(last,))
     if not pair.changed() and origin.dtype == terms.dtype:
         return origin.data
-    width = terms.shape[-1] if terms.shape else 1
-    divergences = _divergences(origin, last, terms.elements, max(1, width))
+    width = max(1, terms.shape[-1] if terms.shape else 1)
+    rows = Cut(terms.elements // width, width)
+    divergences = _divergences((last, origin), terms.elements, width, each)
 
     def importances(found: Doubles, start: int) -> Doubles:
-        rows = np.arange(start, start + found.shape[1]) // width
-        return np.asarray(np.abs(found[0]) * divergences[rows])
+        far = rows.spread(divergences, start, start + found.shape[1])
+        return np.asarray(np.abs(found[0]) * far)
 
     threshold = _threshold(pair, importances, each)
 
@@ -62,18 +64,23 @@ def _threshold(pair: Terms, importances: Change, each: Each) -> float:
     return float(median + BEYOND * (upper - lower))
 
 
-def _divergences(base: Side, side: Side, elements: int, width: int) -> Doubles:
-    """How far each row of the model is from the base's, as distributions."""
+def _divergences(pair: tuple[Side, Side], elements: int, width: int, each: Each) -> Doubles:
+    """How far each row of a model is from the other's, as distributions."""
     step = max(1, BLOCK // width) * width
-    found = [np.empty(0)]
-    for start in range(0, elements, step):
+
+    def divergences(start: int, stop: int) -> Doubles:
+        """Of the rows that begin in a stretch."""
+        first, last = (-(-place // width) * width for place in (start, stop))
+        return np.concatenate([np.empty(0), *map(some, range(first, last, step), repeat(last))])
+
+    def some(start: int, last: int) -> Doubles:
         with np.errstate(**QUIETLY):
-            rows = deltas(None, (side, base), start, min(start + step, elements))
-            rows = rows.reshape(2, -1, width)
+            rows = deltas(None, pair, start, min(start + step, last)).reshape(2, -1, width)
             powers = np.exp(rows - rows.max(axis=2, keepdims=True))
             one, other = powers / powers.sum(axis=2, keepdims=True) + LEAST
-            found.append((one * np.log(one / other)).sum(axis=1))
-    return np.concatenate(found)
+            return np.asarray((one * np.log(one / other)).sum(axis=1))
+
+    return np.concatenate([np.empty(0), *each(divergences, elements)])
 
 
 METHOD: Final = Method(

@@ -109,7 +109,9 @@ def agreed(votes: Doubles, values: Doubles, masses: Doubles | None) -> Doubles:
     positive = plus > -minus
     ties = ((plus == -minus) & (plus != 0)).nonzero()[0]
     if len(ties):
-        positive[ties] = [next(vote > 0 for vote in row if vote) for row in votes[:, ties].T]
+        tied = votes[:, ties]
+        first = (tied != 0).argmax(axis=0)
+        positive[ties] = tied[first, np.arange(len(ties))] > 0
     agree = np.where(positive, votes > 0, votes < 0)
     total = np.where(agree, values, 0.0).sum(axis=0)
     if masses is not None:
@@ -129,7 +131,9 @@ def blended(terms: Terms, base: Side | None, weights: Doubles, where: Cut) -> Co
         return combined(terms, base, sides)
 
     def change(found: Doubles, start: int) -> Doubles:
-        factors = weights[where.vectors(start, start + found.shape[1])]
-        return np.asarray((found * factors.T).sum(axis=0))
+        stop, total = start + found.shape[1], np.zeros(found.shape[1])
+        for values, of_each in zip(found, weights.T, strict=True):
+            total += values * where.spread(of_each, start, stop)
+        return total
 
     return changed_by(terms, change, base)
