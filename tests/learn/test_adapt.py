@@ -190,7 +190,7 @@ def test_few_merges_show_nothing_and_forgetting_is_said(tmp_path: Path) -> None:
     ("words", "said"),
     [
         ((), b"expected DATA and -o MODEL, or --from shipped"),
-        (("data", "--from", "shipped"), b"go without DATA and -o"),
+        (("data", "--from", "shipped"), b"go without DATA, -o and --first"),
         (("--forget", "--repo", "nowhere"), b"nowhere: no repository"),
     ],
 )

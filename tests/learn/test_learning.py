@@ -112,7 +112,7 @@ def test_a_model_is_trained_calibrated_and_measured(tmp_path: Path) -> None:
         *("--passes", "1", "--seconds", "3", "--jobs", "1"),
     )
     assert run.returncode == 0, run.stderr.decode()[-2000:]
-    assert len(list((tmp_path / "data.training" / "first").glob("*/model.pt"))) == 3
+    assert len(list((tmp_path / "data.training" / "first").glob("*/*/model.pt"))) == 3
     about = json.loads((tmp_path / "model" / "about.json").read_bytes())
     assert about["trained"]["hunks"] == len(list(read_all(data)))
     assert about["features"] == names()

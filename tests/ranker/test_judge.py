@@ -134,13 +134,14 @@ def test_a_damaged_model_is_one_line_and_the_rules_judge(
 
 
 @pytest.mark.parametrize("name", ["trees.npy", "light.npy"])
-@pytest.mark.parametrize("content", [b"", b"\x93NUMPY\x01\x00", b"no trees at all" * 20])
+@pytest.mark.parametrize("size", [0, 8, 100, -1, -18 * 40])
 def test_damaged_trees_are_one_line_and_the_rules_judge(
-    name: str, content: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    name: str, size: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
     shutil.copytree(models.folder(), tmp_path / "judge")
-    (tmp_path / "judge" / name).write_bytes(content)
+    path = tmp_path / "judge" / name
+    path.write_bytes(path.read_bytes()[:size])
     monkeypatch.setattr("tiebreak.ranker.judge.folder", lambda: str(tmp_path / "judge"))
     pretend_missing(monkeypatch, "onnxruntime")
     judge = judging.in_solve({})
@@ -152,32 +153,33 @@ def test_damaged_trees_are_one_line_and_the_rules_judge(
 
 
 @pytest.mark.parametrize(
-    ("chance", "drops", "commit", "whole"),
+    ("chance", "drops", "policy", "asked"),
     [
-        (0.9, (), 0.98, True),
-        (0.5, (), 0.98, False),
-        (0.9, ("an edit",), 0.98, False),
-        (0.9, ("an edit",), 0.9, True),
+        (0.9, (), Policy(), ["light", "whole"]),
+        (0.5, (), Policy(), ["light"]),
+        (0.9, ("an edit",), Policy(), ["light"]),
+        (0.5, (), Policy(commit=0.9), ["whole"]),  # what drops an edit could be written as well
+        (0.5, (), Policy(apply=0.8), ["whole"]),
+        (0.5, (), Policy(trust=("sides",)), ["whole"]),
     ],
 )
 def test_the_driver_asks_the_whole_model_where_it_could_write(
-    chance: float, drops: tuple[str, ...], commit: float, whole: bool,  # noqa: FBT001
+    chance: float, drops: tuple[str, ...], policy: Policy, asked: list[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
-    asked = list[str]()
+    made = list[str]()
 
     def judge(name: str, sure: float) -> Learned:
-        asked.append(name)
+        made.append(name)
         return Learned(Fixed({b"b\n": sure}))  # type: ignore[arg-type]
 
     monkeypatch.setattr("tiebreak.ranker.judge.light", lambda: judge("light", chance))
     monkeypatch.setattr("tiebreak.ranker.judge.shipped", lambda _own: judge("whole", 0.3))
-    driver = judging.in_driver({"tiebreak.judge": "always"}, Policy(commit=commit))
+    driver = judging.in_driver({"tiebreak.judge": "always"}, policy)
     assert driver is not None
-    candidates = [SIDES[0]._replace(drops=drops), SIDES[1]]
-    judged = driver(CONFLICT.hunks[0], candidates)
-    assert asked == ["light", "whole"][: 1 + whole]
-    assert judged[0].probability == (0.3 if whole else chance)
+    judged = driver(CONFLICT.hunks[0], [SIDES[0]._replace(drops=drops), SIDES[1]])
+    assert made == asked
+    assert judged[0].probability == (0.3 if "whole" in asked else chance)
 
 
 def test_only_what_reaches_a_measured_bound_is_written() -> None:

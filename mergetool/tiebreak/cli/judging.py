@@ -1,14 +1,14 @@
 """Which judge ranks the candidates: the learned one where it is wanted and can run.
 
-The model is loaded with the first hunk that needs it. When it cannot be, the rule judge does its
-work, and one line says why: a missing package must not stand in the way of a merge.
+The model is loaded with the first hunk that needs it. Without its packages the light judge ranks;
+with files that do not load the rule judge does, and one line says why.
 """
 
 from __future__ import annotations
 
 import sys
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from tiebreak.errors import InputError
 from tiebreak.git import settings
@@ -35,12 +35,13 @@ def in_driver(config: Config, policy: Policy) -> Judge[Hunk, bytes] | None:
     """The judge of the merge driver, which starts anew for every file; None: the rules."""
     if settings.judge(config) != settings.ALWAYS:
         return None
-    dropping = policy.commit < Policy().commit  # which no bound reaches
-    return SparingJudge(own=settings.own_judge(config), dropping=dropping)
+    own = settings.own_judge(config)
+    spared = not policy.trust and policy.apply >= LOWEST and policy.commit >= Policy().commit
+    return SparingJudge(own=own) if spared else LearnedJudge(own=own)
 
 
 class LearnedJudge:
-    """The learned judge, loaded on first use; the rule judge where it cannot be."""
+    """The learned judge, loaded on first use; the rule judge where its model does not load."""
 
     def __init__(self, *, own: bool = False) -> None:
         """Nothing is loaded yet; `own`: with what was learned from this repository, if anything."""
@@ -80,26 +81,27 @@ class LearnedJudge:
 class SparingJudge:
     """The driver's: nobody sees its order, so the whole model is asked only where it could write.
 
-    Two of three hunks are left to the light judge, for which nothing has to be imported.
+    Two of three hunks are left to the light judge, for which nothing has to be imported. For the
+    policies that `in_driver` lets it serve, no bound of the light judge writes anything.
     """
 
-    def __init__(self, *, own: bool, dropping: bool) -> None:
-        """See `LearnedJudge`; `dropping`: what drops an edit could be written as well."""
-        self._own, self._dropping = own, dropping
+    def __init__(self, *, own: bool) -> None:
+        """See `LearnedJudge`."""
         self._light: Learned | None = None
-        self._whole: LearnedJudge | None = None
+        self._whole = LearnedJudge(own=own)
         self._asked = False
 
     def __call__(self, hunk: Hunk, candidates: Sequence[Candidate[bytes]]) -> Sequence[Judgement]:
         """See `tiebreak.conflict.Judge`."""
         if not self._asked:
-            self._asked, self._light = True, _load(_light)
+            self._asked, self._light = True, _load(_light, "light")
         light = self._light
-        if light is not None and not light.sure(hunk, candidates, dropping=self._dropping):
-            return light(hunk, candidates)
-        if self._whole is None:
-            self._whole = LearnedJudge(own=self._own)
-        return self._whole(hunk, candidates)
+        if light is None or light.sure(hunk, candidates):
+            return self._whole(hunk, candidates)
+        return light(hunk, candidates)
+
+
+LOWEST: Final = 0.9  # threshold of the policy for which `Learned.sure` was measured
 
 
 def _light() -> Learned:
@@ -116,12 +118,12 @@ def _whole(*, own: bool) -> Learned:
     return _light() if lacking() else shipped(adapted() if own else None)
 
 
-def _load(made: Callable[[], Learned]) -> Learned | None:
+def _load(made: Callable[[], Learned], what: str = "learned") -> Learned | None:
     try:
         return made()
     except Exception as error:  # noqa: BLE001  (each library has its own for a damaged file)
         problem = str(error) or repr(error)
-    sys.stderr.write(f"tiebreak: without the learned judge: {problem}\n")
+    sys.stderr.write(f"tiebreak: without the {what} judge: {problem}\n")
     return None
 
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from tiebreak.errors import InputError
 from tiebreak.learn import boosting, packed
 from tiebreak.learn.split import FOLDS, fold_of
 from tiebreak.learn.verdicts import summary, verdicts
@@ -35,6 +36,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--threads", type=int, default=0)
     options = parser.parse_args(arguments)
     data = packed.load(options.data)
+    if "time" not in data.hunks[0]:
+        raise InputError(f"{options.data} has no times: make it again (tiebreak.learn.tensors)")
     times = np.array([hunk["time"] for hunk in data.hunks])
     for share in LATEST:
         since = np.quantile(times, 1 - share)
@@ -59,13 +62,15 @@ def compared(data: Packed, before: Any, threads: int) -> dict[str, Any]:
     `before` says which hunks are earlier.
     """
     rows, folds = boosting.rows(data), np.array([fold_of(hunk["repo"]) for hunk in data.hunks])
+    if len(set(folds[before])) < 2 or not set(folds) <= set(folds[before]):  # noqa: PLR2004
+        raise InputError("too few repositories: every fold needs earlier and later hunks of others")
     chance = np.random.default_rng(0)
     found = {name: np.zeros(len(data.right)) for name in ("learned before", "of any time")}
     for fold in range(FOLDS):
         held = np.repeat(folds == fold, data.counts)
         others = np.nonzero(folds != fold)[0]
         earlier = others[before[others]]
-        if not held.any() or not len(earlier):
+        if not held.any():
             continue
         as_many = chance.choice(others, len(earlier), replace=False)
         for logits, taken in zip(found.values(), (earlier, as_many), strict=True):

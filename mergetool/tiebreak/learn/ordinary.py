@@ -5,12 +5,15 @@
              people have the next
 
 In `halves` the commit's other changes go to one side each, so that the file is like one of a merge.
+Both kinds of one commit and file count as one file of one merge; only the networks learn from them.
 """
 
 from __future__ import annotations
 
 import difflib
 import random
+from itertools import takewhile
+from operator import eq
 from typing import TYPE_CHECKING, Final
 
 from tiebreak.learn.history import ConflictedFile
@@ -22,7 +25,7 @@ if TYPE_CHECKING:
     from tiebreak.learn.history import Change
 
 LARGEST: Final = 100_000  # bytes of a file
-LONGEST: Final = 400  # tokens of a change that is split
+LONGEST: Final = 400  # lines that a commit changed or left between, and tokens of one change
 
 
 def conflicts(change: Change) -> Iterator[ConflictedFile]:
@@ -47,8 +50,13 @@ HALF: Final = 0.5
 
 def _halves(before: bytes, after: bytes, chance: random.Random) -> tuple[bytes, bytes] | None:
     """Two versions that share the edits among them; None where no change can be split."""
-    old, new = before.splitlines(keepends=True), after.splitlines(keepends=True)
-    one, other, split = list[bytes](), list[bytes](), False
+    lines = [text.splitlines(keepends=True) for text in (before, after)]
+    head = _alike(*lines)
+    tail = _alike(*(text[head:][::-1] for text in lines))
+    old, new = (text[head : len(text) - tail] for text in lines)
+    if max(len(old), len(new)) > LONGEST:
+        return None
+    one, other, split = lines[0][:head], lines[0][:head], False
     for kind, a, b, c, d in _operations(old, new):
         was, now = b"".join(old[a:b]), b"".join(new[c:d])
         shares = None if kind == "equal" else _shares(was, now, chance)
@@ -57,7 +65,13 @@ def _halves(before: bytes, after: bytes, chance: random.Random) -> tuple[bytes, 
             shares = (now, now) if kind == "equal" else _either((was, now), chance)
         one.append(shares[0])
         other.append(shares[1])
-    return (b"".join(one), b"".join(other)) if split else None
+    end = lines[0][len(lines[0]) - tail :]
+    return (b"".join(one + end), b"".join(other + end)) if split else None
+
+
+def _alike(one: Sequence[bytes], other: Sequence[bytes]) -> int:
+    """How many lines are the same from the beginning on."""
+    return sum(1 for _ in takewhile(bool, map(eq, one, other)))
 
 
 def _shares(was: bytes, now: bytes, chance: random.Random) -> tuple[bytes, bytes] | None:

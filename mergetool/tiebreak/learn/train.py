@@ -7,6 +7,7 @@ arrays alone) and put beside the others.
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from tiebreak.errors import InputError
@@ -32,7 +33,7 @@ class Plan(NamedTuple):
     """What to train, and for how long."""
 
     recipe: tuple[str, ...] = SMALL
-    seconds: float = 3600.0  # for each network, at the most
+    seconds: float = 3600.0  # for each network, at the most; with `first` for each of its two parts
     passes: int = 3
     jobs: int = 2
     seed: int = 0
@@ -53,9 +54,10 @@ def train(data: Path, work: Path, model: Path, plan: Plan, say: Callable[[str], 
         say(f"network {fold}: training")
         given = ["--fold", str(fold), *_arguments(plan)]
         if plan.first is not None:
-            begun = work / "first" / str(fold)
-            given_first = [*given, "--passes", "1"]
-            fit.main([str(_first(plan.first, work, plan.jobs)), "-o", str(begun), *given_first])
+            first = _first(plan.first, work, plan.jobs)
+            begun = first.parent / str(fold)
+            if not (begun / "scores.npz").exists():
+                fit.main([str(first), "-o", str(begun), *given, "--passes", "1"])
             given += ["--start", str(begun / "model.pt")]
         fit.main([str(arrays), "-o", str(run), *given])
     say("trees and calibration")
@@ -78,8 +80,9 @@ def prepare(data: Path, work: Path, jobs: int, say: Callable[[str], None]) -> Pa
 
 def _first(data: Path, work: Path, jobs: int) -> Path:
     """The arrays of ordinary commits, with the vocabulary and the strata of the real data."""
-    arrays = work / "first.npz"
+    arrays = work / "first" / str(data.resolve()).strip(os.sep).replace(os.sep, "+") / DATA
     if not arrays.exists():
+        arrays.parent.mkdir(parents=True)
         strata = packed.load(work / DATA).strata
         tensors.pack(tensors.rows_of(files(data), work / VOCABULARY, jobs), arrays, strata)
     return arrays

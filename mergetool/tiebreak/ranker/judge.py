@@ -96,10 +96,10 @@ class Learned:
         scores = self._model.seconded(scored, beside)
         return _combined(ruled, held, self._both(hunk, held, scores, scored.kinds))
 
-    def sure(self, hunk: Hunk, candidates: Sequence[Candidate[bytes]], *, dropping: bool) -> bool:
+    def sure(self, hunk: Hunk, candidates: Sequence[Candidate[bytes]]) -> bool:
         """Whether a judge could let one of the candidates be written, seen from the hunk alone.
 
-        One that drops an edit only where the policy lets it: `dropping`.
+        That is, a proof, or one with a bound of 0.9 that drops no edit.
         """
         held = _held(candidates)
         if any(one.hand.provable for one in held):
@@ -107,7 +107,7 @@ class Learned:
         self._take(hunk.document, alone=False)
         scored = self._first_look(hunk, held)
         return scored is not None and any(
-            chance >= SURE and (dropping or not one.hand.drops)
+            chance >= SURE and not one.hand.drops
             for chance, one in zip(scored.chances, held, strict=True)
         )
 

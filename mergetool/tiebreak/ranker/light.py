@@ -7,15 +7,12 @@ calibrations have no bound that would let the default policy write. It doubts no
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Final
 
-from tiebreak.errors import InputError
 from tiebreak.ranker.company import Scored, rows
 from tiebreak.ranker.encoding import features_of
-from tiebreak.ranker.model import TREES, about_of, kinds_of, tables_of
+from tiebreak.ranker.model import TREES, about_of, kinds_of, tables_of, trees_of
 from tiebreak.ranker.odds import chance_of, corrected, log_odds
-from tiebreak.ranker.trees import Trees, read
 
 if TYPE_CHECKING:
     from tiebreak.ranker.company import Beside
@@ -33,12 +30,7 @@ class Light:
         about = about_of(where)
         self.calibrations = tables_of(where, about, TABLES)
         self._strata = frozenset[str](about["strata"])
-        try:
-            self._trees, self._company = (
-                Trees(read(os.path.join(where, name))) for name in (TREES, COMPANY)
-            )
-        except (OSError, ValueError) as error:
-            raise InputError(f"{where} holds no model: {error!r}") from error
+        self._trees, self._company = trees_of(where, TREES, COMPANY)
 
     def knows(self, stratum: str) -> bool:
         """See `Model.knows`."""

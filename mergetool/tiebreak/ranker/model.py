@@ -87,6 +87,14 @@ def tables_of(where: str, about: Mapping[str, Any], name: str) -> dict[str, Cali
         raise InputError(f"{where} has no {name}: {error!r}") from error
 
 
+def trees_of(where: str, *files: str) -> list[Trees]:
+    """The forests in some files of a model."""
+    try:
+        return [Trees(read(os.path.join(where, name))) for name in files]
+    except (OSError, ValueError) as error:
+        raise InputError(f"{where} holds no model: {error!r}") from error
+
+
 def kinds_of(features: Sequence[Sequence[float]]) -> list[int]:
     """The kind of each candidate, by its features."""
     same = [names().index(f"same/{side}") for side in ("ours", "theirs")]
@@ -111,12 +119,7 @@ class Model:
         self._session = onnxruntime.InferenceSession(
             os.path.join(where, "network.onnx"), options, providers=["CPUExecutionProvider"]
         )
-        try:
-            self._trees, self._company = (
-                Trees(read(os.path.join(where, name))) for name in (TREES, COMPANY)
-            )
-        except (OSError, ValueError) as error:
-            raise InputError(f"{where} holds no model: {error!r}") from error
+        self._trees, self._company = trees_of(where, TREES, COMPANY)
 
     def knows(self, stratum: str) -> bool:
         """Whether it learned from candidates of this stratum, and was measured on them."""

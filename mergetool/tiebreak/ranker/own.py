@@ -103,7 +103,7 @@ class Own:
 
 
 class Kept(NamedTuple):
-    """What is in the folder, as far as it can be read without numpy."""
+    """What is in the folder beside the trees."""
 
     merges: int  # that it learned from
     figures: str  # that it was kept for, in words

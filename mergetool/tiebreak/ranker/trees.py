@@ -34,14 +34,15 @@ def read(path: str) -> list[Node]:
     with open(path, "rb") as file:
         magic, length = file.read(len(_MAGIC)), int.from_bytes(file.read(2), "little")
         header, content = file.read(length), file.read()
-    if magic != _MAGIC or f"'descr': {NODE}, 'fortran_order': False".encode() not in header:
+    said = f"'descr': {NODE}, 'fortran_order': False, 'shape': (".encode()
+    before, found, shape = header.partition(said)
+    if magic != _MAGIC or before != b"{" or not found:
         msg = f"{path} holds no trees"
         raise ValueError(msg)
-    try:
-        return list(struct.iter_unpack(_RECORD, content))
-    except struct.error as error:
+    if len(content) != int(shape.partition(b",")[0]) * struct.calcsize(_RECORD):
         msg = f"{path} is cut off"
-        raise ValueError(msg) from error
+        raise ValueError(msg)
+    return list(struct.iter_unpack(_RECORD, content))
 
 
 def first_own() -> int:

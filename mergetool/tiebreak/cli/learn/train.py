@@ -44,8 +44,8 @@ def command(  # noqa: PLR0913  (click hands over every option)
     minutes. It is kept in the git directory if it is better on later merges than those that it
     learned from; mostly it is not, and nothing is kept.
     """
-    if (start or forget) and (data or output):
-        raise UsageError("--from and --forget go without DATA and -o: they are for --repo")
+    if (start or forget) and (data or output or first):
+        raise UsageError("--from and --forget go without DATA, -o and --first: they are for --repo")
     if forget:
         from tiebreak.cli.learn.adapting import forget as forget_own
 

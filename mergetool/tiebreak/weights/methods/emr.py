@@ -79,7 +79,7 @@ def prepare(terms: Terms, parameters: Parameters, each: Each) -> Content:
 
 def _unified(found: Doubles) -> Doubles:
     sign = np.sign(found.sum(axis=0))
-    return np.asarray(sign * np.where(found * sign > 0, np.abs(found), 0.0).max(axis=0))
+    return np.asarray(sign * np.maximum(found * sign, 0.0).max(axis=0))
 
 
 def _masked(found: Doubles, task: int) -> Doubles:
