@@ -14,7 +14,11 @@
 #include <string.h>
 
 #if defined(__x86_64__) && defined(__GLIBC__) && defined(__GNUC__) && !defined(__clang__)
+#if __GNUC__ >= 12 /* which asks the processor for what it can; before, arch= asked for its name */
+#define FAST __attribute__((target_clones("arch=x86-64-v4", "avx2", "default")))
+#else
 #define FAST __attribute__((target_clones("arch=skylake-avx512", "avx2", "default")))
+#endif
 #else
 #define FAST
 #endif
@@ -213,10 +217,20 @@ FAST void elect(const Run *run, const Side *base, const Side *sides, int64_t num
     for (int64_t at = 0; at < run->count; at += BLOCK) {
         int64_t count = run->count - at < BLOCK ? run->count - at : BLOCK;
         load(from, base->data, base->type, at, count);
-        for (int64_t i = 0; i < count; i++) plus[i] = minus[i] = heavy[i] = light[i] = first[i] = bad[i] = 0.0;
         for (int64_t side = 0; side < number; side++) {
             double weight = fabs(sides[side].weight);
             weighted(term, sides + side, from, run->start, at, count);
+            if (side == 0) { /* sets what the others add to */
+                for (int64_t i = 0; i < count; i++) {
+                    double value = first[i] = term[i];
+                    plus[i] = value > 0.0 ? value : 0.0;
+                    heavy[i] = value > 0.0 ? weight : 0.0;
+                    minus[i] = value < 0.0 ? value : 0.0;
+                    light[i] = value < 0.0 ? weight : 0.0;
+                    bad[i] = value != value ? value : 0.0;
+                }
+                continue;
+            }
             for (int64_t i = 0; i < count; i++) {
                 double value = term[i];
                 plus[i] += value > 0.0 ? value : 0.0;
