@@ -7,7 +7,7 @@ with files that do not load the rule judge does, and one line says why.
 from __future__ import annotations
 
 import sys
-from functools import partial
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Final
 
 from tiebreak.errors import InputError
@@ -46,36 +46,32 @@ class LearnedJudge:
     def __init__(self, *, own: bool = False) -> None:
         """Nothing is loaded yet; `own`: with what was learned from this repository, if anything."""
         self._own = own
-        self._model: Learned | None = None
-        self._asked = False
 
-    def load(self) -> None:
-        """Load the model now, where no file's time runs out over it."""
-        self._loaded()
+    @cached_property
+    def _model(self) -> Learned | None:
+        return _load(partial(_whole, own=self._own))
+
+    def load(self) -> bool:
+        """Load the model now, where no file's time runs out over it; whether that is possible."""
+        return self._model is not None
 
     def __call__(self, hunk: Hunk, candidates: Sequence[Candidate[bytes]]) -> Sequence[Judgement]:
         """See `tiebreak.conflict.Judge`."""
         from tiebreak.text import judge as rules
 
-        model = self._loaded()
-        return rules.judge(hunk, candidates) if model is None else model(hunk, candidates)
+        if self._model is None:
+            return rules.judge(hunk, candidates)
+        return self._model(hunk, candidates)
 
     def survey(self, document: Document) -> None:
         """Take one file of the merge into account before any of them is judged."""
-        model = self._loaded()
-        if model is not None:
-            model.survey(document)
+        if self._model is not None:
+            self._model.survey(document)
 
     def surveyed(self) -> None:
         """Say that these were all files of the merge."""
-        model = self._loaded()
-        if model is not None:
-            model.surveyed()
-
-    def _loaded(self) -> Learned | None:
-        if not self._asked:
-            self._asked, self._model = True, _load(partial(_whole, own=self._own))
-        return self._model
+        if self._model is not None:
+            self._model.surveyed()
 
 
 class SparingJudge:
@@ -87,16 +83,16 @@ class SparingJudge:
 
     def __init__(self, *, own: bool) -> None:
         """See `LearnedJudge`."""
-        self._light: Learned | None = None
         self._whole = LearnedJudge(own=own)
-        self._asked = False
+
+    @cached_property
+    def _first(self) -> Learned | None:
+        return _load(_light, "light")
 
     def __call__(self, hunk: Hunk, candidates: Sequence[Candidate[bytes]]) -> Sequence[Judgement]:
         """See `tiebreak.conflict.Judge`."""
-        if not self._asked:
-            self._asked, self._light = True, _load(_light, "light")
-        light = self._light
-        if light is None or light.sure(hunk, candidates):
+        light = self._first
+        if light is None or (light.sure(hunk, candidates) and _complete()):
             return self._whole(hunk, candidates)
         return light(hunk, candidates)
 
@@ -113,9 +109,15 @@ def _light() -> Learned:
 def _whole(*, own: bool) -> Learned:
     """The whole model; the light one where its packages are not installed."""
     from tiebreak.ranker.judge import shipped
+
+    return shipped(adapted() if own else None) if _complete() else _light()
+
+
+def _complete() -> bool:
+    """Whether the packages of the whole model are installed."""
     from tiebreak.ranker.model import lacking
 
-    return _light() if lacking() else shipped(adapted() if own else None)
+    return not lacking()
 
 
 def _load(made: Callable[[], Learned], what: str = "learned") -> Learned | None:

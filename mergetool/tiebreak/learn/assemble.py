@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tiebreak.learn import boosting, export, light, packed
+from tiebreak.learn import boosting, company, export, light, packed
+from tiebreak.learn.calibrate import tables, trained
 from tiebreak.learn.split import fold_of
 from tiebreak.ranker.model import COMPANY, TREES, blended
 
@@ -51,14 +52,12 @@ def build(arrays: Path, runs: Path, model: Path, vocabulary: Path, threads: int)
     export.to_onnx(network, model / "network.onnx")
     logits = boosting.out_of_fold(data, rows, threads)
     first = blend(out_of_fold(data, runs), logits)
-    scores = light.second_look(data, first, model / COMPANY, threads)
-    by_trees = light.build(data, logits, model, threads)
+    scores = company.build(data, first, model / COMPANY, threads)
     text = export.about(
         saved,
-        calibrations=light.tables(data, scores),
-        trained=light.trained(data, scores),
-        light=light.without_doubt(light.tables(data, by_trees)),
-        light_trained=light.trained(data, by_trees),
+        calibrations=tables(data, scores),
+        trained=trained(data, scores),
+        **light.build(data, logits, model, threads),
     )
     (model / "about.json").write_bytes(text)
 

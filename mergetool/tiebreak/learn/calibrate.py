@@ -13,9 +13,14 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from tiebreak.learn.intervals import clustered_lower
+from tiebreak.learn.verdicts import summary, verdicts
+from tiebreak.ranker import calibration
 from tiebreak.ranker.calibration import Calibration, Step
+from tiebreak.ranker.model import MERGE
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from tiebreak.learn.packed import Packed
     from tiebreak.learn.verdicts import Verdicts
 
@@ -29,6 +34,26 @@ def calibrate(packed: Packed, scores: Any, found: Verdicts) -> Calibration:
     """The tables, from scores of every candidate and the verdicts that they make."""
     knots = isotonic(scores, packed.right)
     return Calibration(knots, ladder(found), doubt(packed, scores))
+
+
+def tables(packed: Packed, scores: Mapping[str, Any]) -> dict[str, Any]:
+    """The calibration of each scope, as `about.json` has it."""
+    found = {scope: calibrate(packed, own, verdicts(packed, own)) for scope, own in scores.items()}
+    return {scope: calibration.to_json(of_scope) for scope, of_scope in found.items()}
+
+
+def trained(packed: Packed, scores: Mapping[str, Any]) -> dict[str, Any]:
+    """On what a model learned, and how good its scores are out of fold."""
+    figures = summary(verdicts(packed, scores[MERGE]))
+    return {
+        "hunks": len(packed.hunks),
+        "repositories": sorted({hunk["repo"] for hunk in packed.hunks}),
+        "out_of_fold": {
+            "top1": figures.top1,
+            "top3": figures.top3,
+            "coverage": {str(level): value for level, value in figures.coverage.items()},
+        },
+    }
 
 
 def isotonic(scores: Any, right: Any) -> list[tuple[float, float]]:

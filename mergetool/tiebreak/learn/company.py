@@ -14,10 +14,12 @@ import numpy as np
 
 from tiebreak.learn import boosting
 from tiebreak.ranker.company import Beside, Company, Scored, kind_of, rows
+from tiebreak.ranker.model import SCOPES
 from tiebreak.ranker.odds import log_odds
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from tiebreak.learn.packed import Packed
 
@@ -58,6 +60,13 @@ def fit(found: Any, right: Any, scores: Any, threads: int = 0) -> Any:
 
     data = lightgbm.Dataset(found, right.astype(np.int8), init_score=_odds(scores))
     return lightgbm.train({**SETTINGS, "num_threads": threads}, data, TREES)
+
+
+def build(packed: Packed, first: Any, path: Path, threads: int) -> dict[str, Any]:
+    """Write the trees of a second look at the scores `first`; scores out of fold, by scope."""
+    views = table(packed, first), table(packed, first, whole_merge=False)
+    np.save(path, boosting.flat(fit(views[0], packed.right, first, threads)))
+    return dict(zip(SCOPES, out_of_fold(packed, views[0], first, views[1], threads), strict=True))
 
 
 def out_of_fold(packed: Packed, found: Any, scores: Any, others: Any, threads: int = 0) -> Any:

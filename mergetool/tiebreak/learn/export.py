@@ -77,4 +77,9 @@ def _optimise(full: Path, target: Path) -> None:
 def about(saved: Mapping[str, Any], **more: Any) -> bytes:
     """The text of `about.json`."""
     kept = {"shape": saved["shape"], "strata": saved["strata"], "features": saved["features"]}
-    return json.dumps({**kept, **more}, indent=1).encode() + b"\n"
+    return text({**kept, **more})
+
+
+def text(about: Mapping[str, Any]) -> bytes:
+    """How `about.json` is written."""
+    return json.dumps(about, indent=1).encode() + b"\n"

@@ -12,21 +12,20 @@ import argparse
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from tiebreak.learn import boosting, company, packed
-from tiebreak.learn.calibrate import calibrate
-from tiebreak.learn.verdicts import summary, verdicts
-from tiebreak.ranker import calibration
+from tiebreak.learn import boosting, company, export, packed
+from tiebreak.learn.calibrate import tables, trained
 from tiebreak.ranker.light import COMPANY, TABLES
-from tiebreak.ranker.model import MERGE, SCOPES
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from tiebreak.learn.packed import Packed
+
+TRAINED: Final = "light_trained"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -39,52 +38,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     data = packed.load(options.data)
     rows = [boosting.rows(data), boosting.rows(data, hide=True)]
     logits = boosting.out_of_fold(data, rows, options.threads)
-    scores = build(data, logits, options.model, options.threads)
+    found = build(data, logits, options.model, options.threads)
     path = options.model / "about.json"
-    about = json.loads(path.read_bytes())
-    about[TABLES] = without_doubt(tables(data, scores))
-    about["light_trained"] = trained(data, scores)
-    path.write_bytes(json.dumps(about, indent=1).encode() + b"\n")
-    sys.stdout.write(json.dumps(about["light_trained"], indent=1) + "\n")
+    path.write_bytes(export.text({**json.loads(path.read_bytes()), **found}))
+    sys.stdout.write(json.dumps(found[TRAINED], indent=1) + "\n")
     return 0
 
 
 def build(data: Packed, logits: Any, model: Path, threads: int) -> dict[str, Any]:
-    """The second look, from log-odds of the trees out of fold; scores out of fold, by scope."""
-    return second_look(data, 1 / (1 + np.exp(-logits)), model / COMPANY, threads)
+    """Write the second look, from log-odds of the trees out of fold; what `about.json` then says.
 
-
-def second_look(data: Packed, first: Any, path: Path, threads: int) -> dict[str, Any]:
-    """Write the trees of a second look at scores; scores out of fold, by scope."""
-    views = company.table(data, first), company.table(data, first, whole_merge=False)
-    np.save(path, boosting.flat(company.fit(views[0], data.right, first, threads)))
-    scores = company.out_of_fold(data, views[0], first, views[1], threads)
-    return dict(zip(SCOPES, scores, strict=True))
-
-
-def tables(data: Packed, scores: Mapping[str, Any]) -> dict[str, Any]:
-    """The calibration of each scope, as `about.json` has it."""
-    found = {scope: calibrate(data, own, verdicts(data, own)) for scope, own in scores.items()}
-    return {scope: calibration.to_json(of_scope) for scope, of_scope in found.items()}
-
-
-def without_doubt(found: dict[str, Any]) -> dict[str, Any]:
-    """Calibrations with which proofs stand: trees alone know less of them than the rules."""
-    return {scope: {**of_scope, "doubt": 0.0} for scope, of_scope in found.items()}
-
-
-def trained(data: Packed, scores: Mapping[str, Any]) -> dict[str, Any]:
-    """On what, and how good the scores are out of fold."""
-    figures = summary(verdicts(data, scores[MERGE]))
-    return {
-        "hunks": len(data.hunks),
-        "repositories": sorted({hunk["repo"] for hunk in data.hunks}),
-        "out_of_fold": {
-            "top1": figures.top1,
-            "top3": figures.top3,
-            "coverage": {str(level): value for level, value in figures.coverage.items()},
-        },
-    }
+    Proofs stand with it: trees alone know less of them than the rules.
+    """
+    first = 1 / (1 + np.exp(-logits))
+    scores = company.build(data, first, model / COMPANY, threads)
+    found = {scope: {**of_scope, "doubt": 0.0} for scope, of_scope in tables(data, scores).items()}
+    return {TABLES: found, TRAINED: trained(data, scores)}
 
 
 if __name__ == "__main__":

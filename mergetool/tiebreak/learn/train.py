@@ -82,7 +82,7 @@ def _first(data: Path, work: Path, jobs: int) -> Path:
     """The arrays of ordinary commits, with the vocabulary and the strata of the real data."""
     arrays = work / "first" / str(data.resolve()).strip(os.sep).replace(os.sep, "+") / DATA
     if not arrays.exists():
-        arrays.parent.mkdir(parents=True)
+        arrays.parent.mkdir(parents=True, exist_ok=True)
         strata = packed.load(work / DATA).strata
         tensors.pack(tensors.rows_of(files(data), work / VOCABULARY, jobs), arrays, strata)
     return arrays
