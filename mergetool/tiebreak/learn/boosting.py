@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 TREES: Final = 400
 ALWAYS: Final = {  # of all our trees: seeded, and as the judge walks them
     "objective": "binary",
-    "learning_rate": 0.05,
     "bagging_fraction": 0.7,
     "bagging_freq": 1,
     "seed": 0,
@@ -35,9 +34,10 @@ ALWAYS: Final = {  # of all our trees: seeded, and as the judge walks them
 }
 SETTINGS: Final = {
     **ALWAYS,
+    "learning_rate": 0.03,
     "num_leaves": 31,
     "min_data_in_leaf": 40,
-    "feature_fraction": 0.5,
+    "feature_fraction": 0.2,
     "lambda_l2": 2.0,
 }
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 TREES: Final = 120
 SETTINGS: Final = {
     **boosting.ALWAYS,
+    "learning_rate": 0.05,
     "num_leaves": 15,
     "min_data_in_leaf": 100,
     "feature_fraction": 0.7,

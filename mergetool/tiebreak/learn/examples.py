@@ -12,9 +12,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tiebreak.lineage import Past, Trace
+from tiebreak.ranker.elsewhere import Elsewhere
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
 SUFFIX: Final = ".parquet"
@@ -55,6 +56,7 @@ class Example(NamedTuple):
     resolution: bytes
     proposals: tuple[Proposal, ...]
     past: Past | None = None  # what the history says of the sides
+    elsewhere: Elsewhere | None = None  # the rest of the file
 
 
 _PROPOSAL = pa.struct(
@@ -76,6 +78,20 @@ _TRACE: Final = pa.struct(
         ("text", pa.bool_()),
         ("added", pa.int32()),
         ("stale", pa.list_(pa.binary())),
+    ]
+)
+_BAG: Final = pa.list_(pa.struct([("thing", pa.binary()), ("counts", pa.list_(pa.int32()))]))
+_BAGS: Final = ("words", "lines")
+_PAIR: Final = pa.list_(pa.int64())
+_ELSEWHERE: Final = pa.struct(
+    [
+        ("words", _BAG),
+        ("lines", _BAG),
+        ("size", pa.int64()),
+        ("before", pa.int64()),
+        ("alone", _PAIR),
+        ("added", _PAIR),
+        ("gone", _PAIR),
     ]
 )
 SCHEMA: Final = pa.schema(
@@ -100,6 +116,7 @@ SCHEMA: Final = pa.schema(
         ("resolution", pa.binary()),
         ("proposals", pa.list_(_PROPOSAL)),
         ("past", pa.struct([("ours", _TRACE), ("theirs", _TRACE)])),
+        ("elsewhere", _ELSEWHERE),
     ]
 )
 
@@ -113,6 +130,7 @@ def write(path: Path, examples: Iterable[Example], counts: dict[str, int]) -> No
             **row._asdict(),
             "proposals": [proposal._asdict() for proposal in row.proposals],
             "past": row.past and {side: _plain(t) for side, t in row.past._asdict().items()},
+            "elsewhere": row.elsewhere and _bags(row.elsewhere),
         }
         for row in examples
     ]
@@ -130,6 +148,22 @@ def _trace(row: dict[str, Any]) -> Trace:
     return Trace(**{**row, "stale": frozenset(row["stale"])})
 
 
+def _bags(elsewhere: Elsewhere) -> dict[str, object]:
+    return {
+        **elsewhere._asdict(),
+        **{
+            name: [{"thing": t, "counts": counts} for t, counts in getattr(elsewhere, name).items()]
+            for name in _BAGS
+        },
+    }
+
+
+def _elsewhere(row: Mapping[str, Any]) -> Elsewhere:
+    bags = {name: {one["thing"]: tuple(one["counts"]) for one in row[name]} for name in _BAGS}
+    pairs = {name: tuple(row[name]) for name in ("alone", "added", "gone")}
+    return Elsewhere(**{**row, **bags, **pairs})
+
+
 def read(path: Path) -> Iterator[Example]:
     """The examples of one file, in the order in which they were mined."""
     for batch in pq.ParquetFile(path).iter_batches(batch_size=256):
@@ -137,7 +171,9 @@ def read(path: Path) -> Iterator[Example]:
             proposals = tuple(Proposal(**proposal) for proposal in row.pop("proposals"))
             sides = row.pop("past", None)
             past = sides and Past(_trace(sides["ours"]), _trace(sides["theirs"]))
-            yield Example(**row, proposals=proposals, past=past)
+            around = row.pop("elsewhere", None)
+            elsewhere = around and _elsewhere(around)
+            yield Example(**row, proposals=proposals, past=past, elsewhere=elsewhere)
 
 
 def read_counts(path: Path) -> dict[str, int]:

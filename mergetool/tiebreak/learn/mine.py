@@ -19,6 +19,7 @@ from tiebreak.learn.history import ConflictedFile, History, Limits, name_of, ope
 from tiebreak.learn.locate import Located, locate
 from tiebreak.learn.ordinary import conflicts
 from tiebreak.learn.progress import progress
+from tiebreak.ranker.elsewhere import Whole
 from tiebreak.ranker.judge import past_of, setting_of
 from tiebreak.resolve import propose
 from tiebreak.text.document import Document
@@ -117,7 +118,7 @@ def examples(place: Place, counts: Counter[str]) -> Iterator[Example]:
         return
     regions = merge_lines(*sides)
     document = Document(file.path, regions, language_for(file.path), file.lineage)
-    hunks = document.hunks
+    hunks, whole = document.hunks, Whole(document)
     for number, (hunk, found) in enumerate(
         zip(hunks, locate(regions, file.committed), strict=True)
     ):
@@ -126,12 +127,13 @@ def examples(place: Place, counts: Counter[str]) -> Iterator[Example]:
             counts[f"hunks dropped: {found.reason or 'too large'}"] += 1
             continue
         counts["hunks"] += 1
-        yield _example(place, hunk, found, number)
+        yield _example(place, hunk, whole, found, number)
 
 
-def _example(place: Place, hunk: Hunk, found: Located, number: int) -> Example:
+def _example(place: Place, hunk: Hunk, whole: Whole, found: Located, number: int) -> Example:
     region, language, text = hunk.region, hunk.document.language, found.text or b""
     around, setting = surroundings(hunk), setting_of(hunk.document)
+    proposals = tuple(_proposals(hunk, normalised(text)))
     four = (region.base, region.ours, region.theirs, text)
     return Example(
         repo=place.repo,
@@ -152,8 +154,9 @@ def _example(place: Place, hunk: Hunk, found: Located, number: int) -> Example:
         ours=region.ours,
         theirs=region.theirs,
         resolution=text,
-        proposals=tuple(_proposals(hunk, normalised(text))),
+        proposals=proposals,
         past=past_of(hunk),
+        elsewhere=whole.elsewhere(hunk, [proposal.value for proposal in proposals]),
     )
 
 

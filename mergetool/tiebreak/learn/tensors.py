@@ -90,6 +90,7 @@ def case_of(example: Example, held: Sequence[Held]) -> Case:
         ),
         [one.hand for one in held],
         example.past,
+        example.elsewhere,
     )
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from tiebreak.ranker import past
+from tiebreak.ranker import consistency, past
 from tiebreak.ranker.columns import (
     ALL,
     CODES,
@@ -21,13 +21,16 @@ from tiebreak.ranker.columns import (
     Placed,
     lex,
 )
+from tiebreak.ranker.elsewhere import alone
 from tiebreak.ranker.features import Hand, Known, Setting, Texts, of_candidate, of_hunk
 from tiebreak.record import NamedTuple
+from tiebreak.text.document import Region
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from tiebreak.lineage import Past
+    from tiebreak.ranker.elsewhere import Elsewhere
 
     Pieces = Callable[[bytes], list[int]]
 
@@ -55,6 +58,7 @@ class Case(NamedTuple):
     setting: Setting
     hands: Sequence[Hand]  # the candidates, at most `MOST`, no two alike modulo white space
     past: Past | None = None  # what the history says of the sides, where it is known
+    elsewhere: Elsewhere | None = None  # the rest of the file, where it is known
 
 
 class Sequence_(NamedTuple):  # noqa: N801  (`Sequence` is Python's)
@@ -106,10 +110,15 @@ def _described(case: Case, alignment: Alignment) -> Iterator[tuple[Placed, list[
     """Each candidate's place in the columns, and its features."""
     known = Known.of(case.texts, alignment)
     shared = of_hunk(known, case.setting, len(case.hands)) | past.of_hunk(case.past)
+    elsewhere = case.elsewhere or alone(
+        Region(*case.texts, None), [hand.value for hand in case.hands]
+    )
+    around = consistency.Around.of(case.texts, elsewhere)
     for hand in case.hands:
         placed = alignment.place(hand.value)
         own = of_candidate(known, placed, hand) | past.of_candidate(case.past, hand.value)
-        yield placed, [*shared.values(), *own.values()]
+        fits = consistency.of_candidate(around, hand.value)
+        yield placed, [*shared.values(), *own.values(), *fits.values()]
 
 
 def _near(placed: Placed) -> Placed:

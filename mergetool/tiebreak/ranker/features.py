@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 _WORD: Final = re.compile(rb"[^\W\d]")
 _NUMBER: Final = re.compile(rb"\d+")
-_IMPORT: Final = re.compile(rb"\s*(import|from|use|using|#include|require|package)\b")
+IMPORT: Final = re.compile(rb"\s*(import|from|use|using|#include|require|package)\b")
 _COMMENT: Final = re.compile(rb"\s*(//|#|\*|/\*|--|;|\"\"\")")
 OPENING: Final = (b"(", b"[", b"{")
 CLOSING: Final = (b")", b"]", b"}")
@@ -102,7 +102,7 @@ def of_hunk(known: Known, setting: Setting, hands: int) -> dict[str, float]:
     lines = {name: text.splitlines() for name, text in texts._asdict().items()}
     for name, all_lines in lines.items():
         found[f"lines/{name}"] = log1p(len(all_lines))
-        found[f"imports/{name}"] = _share(all_lines, _IMPORT.match)
+        found[f"imports/{name}"] = _share(all_lines, IMPORT.match)
         found[f"comments/{name}"] = _share(all_lines, _COMMENT.match)
     for bit, name in SIDES:
         new = [
@@ -187,15 +187,18 @@ def names() -> list[str]:
 
 @cache
 def _names() -> tuple[str, ...]:
-    from tiebreak.ranker import past
+    from tiebreak.ranker import consistency, past
     from tiebreak.ranker.columns import Alignment
+    from tiebreak.ranker.elsewhere import alone
+    from tiebreak.text.document import Region
 
     texts = Texts(b"a\n", b"b\n", b"c\n")
     known = Known.of(texts, Alignment(*map(lex, texts)))
     hand = Hand(b"b\n", "", 0.0, 0, 1, provable=False, drops=0)
     hunk = of_hunk(known, Setting(1, 0, 0, code=True), 1) | past.of_hunk(None)
     own = of_candidate(known, known.alignment.place(b"b\n"), hand)
-    return (*hunk, *own, *past.of_candidate(None, b""))
+    around = consistency.Around.of(texts, alone(Region(*texts, None), ()))
+    return (*hunk, *own, *past.of_candidate(None, b""), *consistency.of_candidate(around, b"b\n"))
 
 
 def partner(name: str) -> str:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from tiebreak.conflict import Candidate, Judgement
 from tiebreak.ranker.company import Beside, Company
+from tiebreak.ranker.elsewhere import Whole
 from tiebreak.ranker.encoding import Case
 from tiebreak.ranker.features import Setting, Texts
 from tiebreak.ranker.hands import Offer, hold
@@ -54,6 +55,7 @@ class Learned:
         self._model, self._own, self._scope, self._company = model, own, FILE, Company()
         self._taken: dict[str, Document] = {}
         self._scored: dict[str, dict[tuple[int, tuple[bytes, ...]], Scored | None]] = {}
+        self._whole: tuple[Document, Whole] | None = None  # of the file that was last looked at
 
     def survey(self, document: Document) -> None:
         """Take the hunks of one file of the merge into account."""
@@ -119,8 +121,14 @@ class Learned:
         known = self._scored[hunk.path]
         key = (hunk.index, tuple(one.hand.value for one in held))
         if key not in known:
-            known[key] = self._model.scores(case_of(hunk, held)) if held else None
+            known[key] = self._model.scores(self._case_of(hunk, held)) if held else None
         return known[key]
+
+    def _case_of(self, hunk: Hunk, held: Sequence[Held]) -> Case:
+        """What the model is shown of a hunk."""
+        if self._whole is None or self._whole[0] is not hunk.document:
+            self._whole = hunk.document, Whole(hunk.document)
+        return case_of(hunk, held, self._whole[1])
 
     def _both(
         self, hunk: Hunk, held: Sequence[Held], scores: Sequence[float], kinds: Sequence[int]
@@ -191,8 +199,8 @@ def _held(candidates: Sequence[Candidate[bytes]]) -> list[Held]:
     return hold([Offer(c.value, c.stratum, c.provable, len(c.drops)) for c in candidates])
 
 
-def case_of(hunk: Hunk, held: Sequence[Held]) -> Case:
-    """What the model is shown of a hunk."""
+def case_of(hunk: Hunk, held: Sequence[Held], whole: Whole) -> Case:
+    """What the model is shown of a hunk of this file."""
     region, document = hunk.region, hunk.document
     around = surroundings(hunk)
     return Case(
@@ -202,6 +210,7 @@ def case_of(hunk: Hunk, held: Sequence[Held]) -> Case:
         setting_of(document),
         [one.hand for one in held],
         past_of(hunk),
+        whole.elsewhere(hunk, [one.hand.value for one in held]),
     )
 
 

@@ -7,6 +7,7 @@
     vocabulary.json  the pieces of words
     about.json       names of features and strata, calibration, where it comes from
 
+The network reads the first features, as many as there were when it was trained; the trees read all.
 A candidate's score is the mean of the log-odds that the network and the trees give it, as a chance.
 The second look (`Model.seconded`) adds what the other hunks of the merge speak for.
 """
@@ -119,6 +120,7 @@ class Model:
         self._session = onnxruntime.InferenceSession(
             os.path.join(where, "network.onnx"), options, providers=["CPUExecutionProvider"]
         )
+        self._features = int(self.about["shape"]["features"])
         self._trees, self._company = trees_of(where, TREES, COMPANY)
 
     def knows(self, stratum: str) -> bool:
@@ -131,8 +133,9 @@ class Model:
         if encoded is None or not encoded.sequences:
             return None
         strata = [self._strata.get(hand.stratum, 0) for hand in case.hands]
-        says = _softmax([float(s) for s in self._session.run(None, _inputs(encoded, strata))[0]])
         features = [sequence.features for sequence in encoded.sequences]
+        inputs = _inputs(encoded, [one[: self._features] for one in features], strata)
+        says = _softmax([float(score) for score in self._session.run(None, inputs)[0]])
         chances = blended(says[1:], self._trees.logits(features))
         return Scored(chances, kinds_of(features))
 
@@ -150,7 +153,9 @@ def blended(chances: Sequence[float], logits: Sequence[float]) -> list[float]:
     ]
 
 
-def _inputs(encoded: Encoded, strata: Sequence[int]) -> dict[str, Any]:
+def _inputs(
+    encoded: Encoded, features: Sequence[Sequence[float]], strata: Sequence[int]
+) -> dict[str, Any]:
     import numpy as np
 
     sequences = encoded.sequences
@@ -172,7 +177,7 @@ def _inputs(encoded: Encoded, strata: Sequence[int]) -> dict[str, Any]:
         "words": column("words"),
         "seams": column("seams"),
         "real": np.arange(shape[1])[None] < lengths,
-        "features": np.array([one.features for one in sequences], np.float32),
+        "features": np.array(features, np.float32),
         "strata": np.array(strata, np.int64),
     }
 
