@@ -18,7 +18,8 @@ import numpy as np
 
 from tiebreak.learn import boosting, company, export, packed
 from tiebreak.learn.calibrate import tables, trained
-from tiebreak.ranker.light import COMPANY, TABLES
+from tiebreak.ranker.light import TABLES
+from tiebreak.ranker.model import LIGHT
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -51,7 +52,7 @@ def build(data: Packed, logits: Any, model: Path, threads: int) -> dict[str, Any
     Proofs stand with it: trees alone know less of them than the rules.
     """
     first = 1 / (1 + np.exp(-logits))
-    scores = company.build(data, first, model / COMPANY, threads)
+    scores = company.build(data, first, model / LIGHT, threads)
     found = {scope: {**of_scope, "doubt": 0.0} for scope, of_scope in tables(data, scores).items()}
     return {TABLES: found, TRAINED: trained(data, scores)}
 

@@ -3,7 +3,7 @@
     network.onnx     one hunk's candidates in, their scores out, NONE first; by ONNX Runtime
     trees.npy        boosted trees over the features of the candidates
     company.npy      boosted trees over what is expected of the other hunks
-    light.npy        the same for `tiebreak.ranker.light`
+    light.npy        the same, for the light judge (`tiebreak.ranker.light`)
     vocabulary.json  the pieces of words
     about.json       names of features and strata, calibration, where it comes from
 
@@ -36,7 +36,8 @@ if TYPE_CHECKING:
 
 TREES: Final = "trees.npy"
 COMPANY: Final = "company.npy"
-FILES: Final = ("network.onnx", TREES, COMPANY, "vocabulary.json", "about.json")
+LIGHT: Final = "light.npy"
+FILES: Final = ("network.onnx", TREES, COMPANY, LIGHT, "vocabulary.json", "about.json")
 NEEDS: Final = ("numpy", "onnxruntime")
 MERGE: Final = "merge"  # all conflicts of the merge are known
 FILE: Final = "file"  # those of one file are
@@ -102,7 +103,30 @@ def kinds_of(features: Sequence[Sequence[float]]) -> list[int]:
     return [kind_of(*(one[index] > 0 for index in same)) for one in features]
 
 
-class Model:
+class Judging:
+    """What a model needs to judge: calibrations, the strata it knows, two forests."""
+
+    def __init__(self, where: str, about: Mapping[str, Any], tables: str, company: str) -> None:
+        """Load from the folder `where` the calibrations and the second look of these names."""
+        self.calibrations = tables_of(where, about, tables)
+        self._strata = {stratum: index for index, stratum in enumerate(about["strata"])}
+        self._trees, self._company = trees_of(where, TREES, company)
+
+    def knows(self, stratum: str) -> bool:
+        """Whether it learned from candidates of this stratum, and was measured on them."""
+        return stratum in self._strata
+
+    def scores(self, case: Case) -> Scored | None:
+        """How sure the model is of each hand, from 0 to 1; None for a hunk too large to judge."""
+        raise NotImplementedError
+
+    def seconded(self, scored: Scored, beside: Beside) -> list[float]:
+        """The scores once it is known what is expected of the other hunks."""
+        odds = [log_odds(chance) for chance in scored.chances]
+        return corrected(odds, self._company, rows(odds, scored.kinds, beside))
+
+
+class Model(Judging):
     """A model that is ready to judge."""
 
     def __init__(self, where: str) -> None:
@@ -110,8 +134,7 @@ class Model:
         import onnxruntime
 
         self.about = about_of(where)
-        self.calibrations = tables_of(where, self.about, "calibrations")
-        self._strata = {stratum: index for index, stratum in enumerate(self.about["strata"])}
+        super().__init__(where, self.about, "calibrations", COMPANY)
         self._pieces = vocabulary.load(os.path.join(where, "vocabulary.json"))
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1  # others wait busily: twice the work, for a little time
@@ -121,14 +144,9 @@ class Model:
             os.path.join(where, "network.onnx"), options, providers=["CPUExecutionProvider"]
         )
         self._features = int(self.about["shape"]["features"])
-        self._trees, self._company = trees_of(where, TREES, COMPANY)
-
-    def knows(self, stratum: str) -> bool:
-        """Whether it learned from candidates of this stratum, and was measured on them."""
-        return stratum in self._strata
 
     def scores(self, case: Case) -> Scored | None:
-        """How sure the model is of each hand, from 0 to 1; None for a hunk too large to judge."""
+        """See `Judging.scores`."""
         encoded = encode(case, self._pieces)
         if encoded is None or not encoded.sequences:
             return None
@@ -138,11 +156,6 @@ class Model:
         says = _softmax([float(score) for score in self._session.run(None, inputs)[0]])
         chances = blended(says[1:], self._trees.logits(features))
         return Scored(chances, kinds_of(features))
-
-    def seconded(self, scored: Scored, beside: Beside) -> list[float]:
-        """The scores once it is known what is expected of the other hunks."""
-        odds = [log_odds(chance) for chance in scored.chances]
-        return corrected(odds, self._company, rows(odds, scored.kinds, beside))
 
 
 def blended(chances: Sequence[float], logits: Sequence[float]) -> list[float]:
