@@ -56,6 +56,9 @@ def test_mining_finds_conflicts_candidates_and_what_people_made(tmp_path: Path) 
     assert by_way[2].resolution == by_way[2].ours + by_way[2].theirs
     assert any(p.equal and p.value == by_way[2].resolution for p in by_way[2].proposals)
     assert all(one.before.endswith(b"three = 3\n") for one in found)
+    rest = [one.elsewhere for one in found if one.elsewhere is not None]
+    assert [around.words[b"x"][1:] for around in rest] == [(1, 1, 0, 0, 0)] * 4
+    assert all(around.words[b"project"][3] == 1 for around in rest)
     missing = repo.tiebreak("learn", "train", str(tmp_path / "data"), "-o", str(tmp_path / "model"))
     assert missing.returncode == 2
     assert b"all of one fold; mine some more" in missing.stderr
