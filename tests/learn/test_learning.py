@@ -12,7 +12,7 @@ from conftest import Repo
 
 pytest.importorskip("torch")
 
-from tiebreak.learn import boosting, verdicts
+from tiebreak.learn import assemble, boosting, verdicts
 from tiebreak.learn.calibrate import isotonic, ladder
 from tiebreak.learn.evaluate import Opinion, used
 from tiebreak.learn.examples import files, read_all, read_counts
@@ -20,6 +20,7 @@ from tiebreak.learn.split import FOLDS, fold_of
 from tiebreak.policy import Policy
 from tiebreak.ranker.calibration import Calibration, Step
 from tiebreak.ranker.features import names
+from tiebreak.ranker.model import NETWORK
 from tiebreak.ranker.trees import Trees, read
 
 if TYPE_CHECKING:
@@ -119,6 +120,13 @@ def test_a_model_is_trained_calibrated_and_measured(tmp_path: Path) -> None:
     about = json.loads((tmp_path / "model" / "about.json").read_bytes())
     assert about["trained"]["hunks"] == len(list(read_all(data)))
     assert about["features"] == names()
+    work, again = tmp_path / "data.training", tmp_path / "again"
+    given = (str(work / "data.npz"), str(work / "runs"), "-o", str(again))
+    kept = ("--vocabulary", str(work / "vocabulary.json"), "--network", str(tmp_path / "model"))
+    assert assemble.main([*given, *kept, "--threads", "1"]) == 0
+    trained = json.loads((again / "about.json").read_bytes())["trained"]
+    assert trained == {**about["trained"], "network": about["trained"]["hunks"]}
+    assert (again / NETWORK).read_bytes() == (tmp_path / "model" / NETWORK).read_bytes()
     done = repo.tiebreak("learn", "evaluate", str(data), "--model", str(tmp_path / "model"))
     assert done.returncode == 0, done.stderr.decode()
     assert b"trained on, so too good: a" in done.stdout

@@ -1,28 +1,31 @@
 """Put a model together: network and trees, calibrated on scores that each gave out of fold.
 
-    python -m tiebreak.learn.assemble DATA.npz RUNS -o MODEL
+    python -m tiebreak.learn.assemble DATA.npz RUNS -o MODEL --vocabulary VOCABULARY
 
-RUNS holds the folders that `tiebreak.learn.fit` wrote: ``-1`` trained on everything, ``0`` to ``4``
-with that fold held out. The trees are trained here.
+RUNS holds the folders that `tiebreak.learn.fit` wrote: ``-1`` trained on everything, and others
+each named for what was held out, ``0`` or ``1+3``, so that every fold is in one of them. The trees
+are trained here. With ``--network OTHER`` the network is that of another model.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import shutil
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from tiebreak.learn import boosting, company, export, light, packed
 from tiebreak.learn.calibrate import tables, trained
 from tiebreak.learn.split import fold_of
-from tiebreak.ranker.model import COMPANY, TREES, blended
+from tiebreak.ranker.features import names
+from tiebreak.ranker.model import COMPANY, NETWORK, TREES, blended
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from tiebreak.learn.packed import Packed
 
@@ -34,32 +37,64 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("runs", type=Path)
     parser.add_argument("-o", "--output", type=Path, required=True)
     parser.add_argument("--vocabulary", type=Path, required=True)
+    parser.add_argument("--network", type=Path, help="the model whose network is kept")
     parser.add_argument("--threads", type=int, default=0)
     options = parser.parse_args(arguments)
-    build(options.data, options.runs, options.output, options.vocabulary, options.threads)
+    made = Parts(options.data, options.runs, options.vocabulary, options.network)
+    build(made, options.output, options.threads)
     return 0
 
 
-def build(arrays: Path, runs: Path, model: Path, vocabulary: Path, threads: int) -> None:
+class Parts(NamedTuple):
+    """What a model is made of."""
+
+    arrays: Path
+    runs: Path
+    vocabulary: Path
+    other: Path | None = None  # the model whose network is kept
+
+
+def build(parts: Parts, model: Path, threads: int) -> None:
     """Train the trees, calibrate, and write all files of a model."""
-    data = packed.load(arrays)
+    data = packed.load(parts.arrays)
     rows = [boosting.rows(data), boosting.rows(data, hide=True)]
     model.mkdir(parents=True, exist_ok=True)
     trees = boosting.fit(rows, data.right, threads)
     np.save(model / TREES, boosting.flat(trees))
-    shutil.copyfile(vocabulary, model / "vocabulary.json")
-    network, saved = export.load(runs / "-1" / "model.pt")
-    export.to_onnx(network, model / "network.onnx")
+    shutil.copyfile(parts.vocabulary, model / "vocabulary.json")
+    saved = _network(parts.runs, model) if parts.other is None else _kept(parts.other, model)
     logits = boosting.out_of_fold(data, rows, threads)
-    first = blend(out_of_fold(data, runs), logits)
+    first = blend(out_of_fold(data, parts.runs), logits)
     scores = company.build(data, first, model / COMPANY, threads)
     text = export.about(
         saved,
         calibrations=tables(data, scores),
-        trained=trained(data, scores),
+        trained=_with(saved, trained(data, scores)),
         **light.build(data, logits, model, threads),
     )
     (model / "about.json").write_bytes(text)
+
+
+def _network(runs: Path, model: Path) -> dict[str, Any]:
+    """Write the network that was trained on everything; what was saved beside it."""
+    network, saved = export.load(runs / "-1" / "model.pt")
+    export.to_onnx(network, model / NETWORK)
+    return saved
+
+
+def _kept(other: Path, model: Path) -> dict[str, Any]:
+    """Copy the network of another model; what is told of it, with the features of today."""
+    about = json.loads((other / "about.json").read_bytes())
+    shutil.copyfile(other / NETWORK, model / NETWORK)
+    return {**about, "features": names()}
+
+
+def _with(saved: Mapping[str, Any], found: dict[str, Any]) -> dict[str, Any]:
+    """What a model learned from, and what a network that was kept had learned from before."""
+    before = saved.get("trained", {})
+    repositories = {*found["repositories"], *before.get("repositories", ())}
+    hunks = {"network": before["hunks"]} if before else {}
+    return {**found, **hunks, "repositories": sorted(repositories)}
 
 
 def blend(chances: Any, logits: Any) -> Any:
@@ -70,7 +105,13 @@ def blend(chances: Any, logits: Any) -> Any:
 def out_of_fold(data: Packed, runs: Path) -> Any:
     """The networks' chances of every candidate, from the run that held its repository out."""
     folds = [fold_of(hunk["repo"]) for hunk in data.hunks]
-    by_fold = {fold: _scores(runs / str(fold)) for fold in sorted(set(folds))}
+    by_fold = {
+        int(fold): scores
+        for run in runs.iterdir()
+        if run.name != "-1"
+        for scores in [_scores(run)]
+        for fold in run.name.split("+")
+    }
     parts = [
         np.exp(by_fold[fold][index, 1 : 1 + count].astype(np.float64))
         for index, (fold, count) in enumerate(zip(folds, data.counts, strict=True))

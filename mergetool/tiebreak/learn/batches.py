@@ -11,7 +11,7 @@ from torch import Tensor
 
 from tiebreak.ranker.columns import CODES, swapped
 from tiebreak.ranker.encoding import MOST, WORDS
-from tiebreak.ranker.features import swap_order
+from tiebreak.ranker.features import of_network, swap_order
 from tiebreak.ranker.hands import swapped_stratum
 
 if TYPE_CHECKING:
@@ -54,16 +54,18 @@ class Data:
         self.pieces, self.codes = put("pieces", torch.int16), put("codes", torch.uint8)
         self.words, self.seams = put("words", torch.uint8), put("seams", torch.uint8)
         self.kept = put("kept", torch.uint8)
-        self.features, self.strata = put("features", torch.float32), put("strata", torch.int64)
+        self.names = of_network()
+        self.features = put("features", torch.float32)[:, : len(self.names)]
+        self.strata = put("strata", torch.int64)
         self.right = put("right", torch.bool)
         self.lengths = raw["lengths"].astype(np.int64)
         self.counts = raw["counts"].astype(np.int64)
         self.starts = np.concatenate([[0], np.cumsum(self.lengths)])
         self.firsts = np.concatenate([[0], np.cumsum(self.counts)])
-        names, strata = self.about["features"], self.about["strata"]
+        strata = self.about["strata"]
         number = {name: index for index, name in enumerate(strata)}
         self.swap_codes = _table([swapped(code) for code in range(CODES)], device)
-        self.swap_features = _table(swap_order(names), device)
+        self.swap_features = _table(swap_order(self.names), device)
         self.swap_strata = _table([number.get(swapped_stratum(s), 0) for s in strata], device)
         self.longest = np.array(
             [self.lengths[a:b].max() for a, b in zip(self.firsts, self.firsts[1:], strict=False)]

@@ -51,7 +51,7 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("--room", type=int, default=ROOM)
     parser.add_argument("--rate", type=float, default=RATE)
     parser.add_argument("--dropout", type=float, default=0.1)
-    parser.add_argument("--fold", type=int, default=-1, help="hold this one out; -1: none")
+    parser.add_argument("--fold", type=int, nargs="+", default=[-1], help="hold out; -1: none")
     parser.add_argument("--hide", type=float, default=FORGET, help="share of pieces hidden")
     parser.add_argument("--also", type=Path, nargs="*", default=[], help="other data to judge")
     parser.add_argument("--threads", type=int, default=0)
@@ -82,7 +82,7 @@ class Training:
         self.data, self.options = data, options
         self.shape = Shape(
             options.pieces,
-            len(data.about["features"]),
+            len(data.names),
             len(data.about["strata"]),
             width=options.width,
             layers=options.layers,
@@ -93,12 +93,12 @@ class Training:
             self.ranker.load_state_dict(state_of(options.start))
         hunks = data.about["hunks"]
         folds = [fold_of(hunk["repo"]) for hunk in hunks]
-        columns = torch.tensor(past.columns(data.about["features"]), device=data.device)
+        columns = torch.tensor(past.columns(data.names), device=data.device)
         self.past = torch.zeros(self.shape.features, dtype=torch.bool, device=data.device)
         self.past[columns] = True
-        self.train = [i for i, fold in enumerate(folds) if fold != options.fold]
+        self.train = [i for i, fold in enumerate(folds) if fold not in options.fold]
         self.train = [i for i in self.train if _wanted(hunks[i], options)]
-        self.watch = [i for i, fold in enumerate(folds) if fold == options.fold]
+        self.watch = [i for i, fold in enumerate(folds) if fold in options.fold]
         self.optimizer = torch.optim.AdamW(
             _groups(self.ranker), lr=options.rate, betas=(0.9, 0.98), weight_decay=DECAY
         )

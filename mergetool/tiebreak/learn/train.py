@@ -61,7 +61,7 @@ def train(data: Path, work: Path, model: Path, plan: Plan, say: Callable[[str], 
             given += ["--start", str(begun / "model.pt")]
         fit.main([str(arrays), "-o", str(run), *given])
     say("trees and calibration")
-    assemble.build(arrays, work / "runs", model, work / VOCABULARY, plan.jobs)
+    assemble.build(assemble.Parts(arrays, work / "runs", work / VOCABULARY), model, plan.jobs)
 
 
 def prepare(data: Path, work: Path, jobs: int, say: Callable[[str], None]) -> Path:

@@ -201,6 +201,11 @@ def _names() -> tuple[str, ...]:
     return (*hunk, *own, *past.of_candidate(None, b""), *consistency.of_candidate(around, b"b\n"))
 
 
+def of_network() -> list[str]:
+    """Those that the network reads: all but what is told of the rest of the file."""
+    return names()[: names().index("size")]
+
+
 def partner(name: str) -> str:
     """The feature that says of theirs what this one says of ours, and the reverse."""
     kind, _, rest = name.partition("/")

@@ -7,7 +7,7 @@
     vocabulary.json  the pieces of words
     about.json       names of features and strata, calibration, where it comes from
 
-The network reads the first features, as many as there were when it was trained; the trees read all.
+The network reads the first of the features (`features.of_network`), the trees read all of them.
 A candidate's score is the mean of the log-odds that the network and the trees give it, as a chance.
 The second look (`Model.seconded`) adds what the other hunks of the merge speak for.
 """
@@ -23,7 +23,7 @@ from tiebreak.errors import InputError
 from tiebreak.ranker import calibration, vocabulary
 from tiebreak.ranker.company import Scored, kind_of, rows
 from tiebreak.ranker.encoding import PADDING, encode
-from tiebreak.ranker.features import names
+from tiebreak.ranker.features import names, of_network
 from tiebreak.ranker.odds import chance_of, corrected, log_odds
 from tiebreak.ranker.trees import Trees, read
 
@@ -37,7 +37,8 @@ if TYPE_CHECKING:
 TREES: Final = "trees.npy"
 COMPANY: Final = "company.npy"
 LIGHT: Final = "light.npy"
-FILES: Final = ("network.onnx", TREES, COMPANY, LIGHT, "vocabulary.json", "about.json")
+NETWORK: Final = "network.onnx"
+FILES: Final = (NETWORK, TREES, COMPANY, LIGHT, "vocabulary.json", "about.json")
 NEEDS: Final = ("numpy", "onnxruntime")
 MERGE: Final = "merge"  # all conflicts of the merge are known
 FILE: Final = "file"  # those of one file are
@@ -141,9 +142,9 @@ class Model(Judging):
         options.log_severity_level = 3
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
         self._session = onnxruntime.InferenceSession(
-            os.path.join(where, "network.onnx"), options, providers=["CPUExecutionProvider"]
+            os.path.join(where, NETWORK), options, providers=["CPUExecutionProvider"]
         )
-        self._features = int(self.about["shape"]["features"])
+        self._features = len(of_network())
 
     def scores(self, case: Case) -> Scored | None:
         """See `Judging.scores`."""
