@@ -14,7 +14,7 @@ from tiebreak.cli import judging
 from tiebreak.cli.limits import OutOfTime
 from tiebreak.conflict import Candidate
 from tiebreak.lineage import Branch, Lineage
-from tiebreak.policy import COMMIT, SUGGEST, Policy
+from tiebreak.policy import COMMIT, SUGGEST
 from tiebreak.ranker import model as models
 from tiebreak.ranker.calibration import Calibration, Step, from_json, to_json
 from tiebreak.ranker.company import Scored
@@ -152,34 +152,22 @@ def test_damaged_trees_are_one_line_and_the_rules_judge(
     assert said.count("\n") == 1
 
 
-@pytest.mark.parametrize(
-    ("chance", "drops", "policy", "asked"),
-    [
-        (0.9, (), Policy(), ["light", "whole"]),
-        (0.5, (), Policy(), ["light"]),
-        (0.9, ("an edit",), Policy(), ["light"]),
-        (0.5, (), Policy(commit=0.9), ["whole"]),  # what drops an edit could be written as well
-        (0.5, (), Policy(apply=0.8), ["whole"]),
-        (0.5, (), Policy(trust=("sides",)), ["whole"]),
-    ],
-)
-def test_the_driver_asks_the_whole_model_where_it_could_write(
-    chance: float, drops: tuple[str, ...], policy: Policy, asked: list[str],
-    monkeypatch: pytest.MonkeyPatch,
+@pytest.mark.parametrize("kept", [False, True])
+def test_the_driver_asks_the_light_judge_but_where_the_repository_has_its_own(
+    kept: bool,  # noqa: FBT001  (a parameter)
+    repo: Repo, monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
-    made = list[str]()
-
-    def judge(name: str, sure: float) -> Learned:
-        made.append(name)
-        return Learned(Fixed({b"b\n": sure}))  # type: ignore[arg-type]
-
-    monkeypatch.setattr("tiebreak.ranker.judge.light", lambda: judge("light", chance))
-    monkeypatch.setattr("tiebreak.ranker.judge.shipped", lambda _own: judge("whole", 0.3))
-    driver = judging.in_driver({"tiebreak.judge": "always"}, policy)
-    assert driver is not None
-    judged = driver(CONFLICT.hunks[0], [SIDES[0]._replace(drops=drops), SIDES[1]])
-    assert made == asked
-    assert judged[0].probability == (0.3 if "whole" in asked else chance)
+    monkeypatch.chdir(repo.path)
+    monkeypatch.setattr("tiebreak.ranker.own.exists", lambda _: kept)
+    monkeypatch.setattr("tiebreak.ranker.own.load", lambda _: None)
+    light, whole = (Learned(Fixed({b"b\n": sure})) for sure in (0.9, 0.3))  # type: ignore[arg-type]
+    monkeypatch.setattr("tiebreak.ranker.judge.light", lambda: light)
+    monkeypatch.setattr("tiebreak.ranker.judge.shipped", lambda _own: whole)
+    for own, chance in ((True, 0.3 if kept else 0.9), (False, 0.9)):
+        config = {"tiebreak.judge": "always", "tiebreak.ownjudge": str(own).lower()}
+        driver = judging.in_driver(config)
+        assert driver is not None
+        assert driver(CONFLICT.hunks[0], SIDES)[0].probability == chance
 
 
 def test_only_what_reaches_a_measured_bound_is_written() -> None:

@@ -170,7 +170,7 @@ def _settings(request: Request, context: Context) -> Settings:
         request.label_ours, os.environ.get("GIT_PREFIX", "")
     )
     policy = NOTHING if text_only else _policy(request.path, context.config)
-    judge = None if text_only else in_driver(context.config, policy)
+    judge = None if text_only else in_driver(context.config)
     return Settings(
         policy=policy,
         style=context.call.style or settings.style(context.config),

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import sys
 from functools import cached_property, partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from tiebreak.errors import InputError
 from tiebreak.git import settings
-from tiebreak.policy import Policy
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -31,25 +30,28 @@ def in_solve(config: Config) -> LearnedJudge | None:
     return LearnedJudge(own=settings.own_judge(config))
 
 
-def in_driver(config: Config, policy: Policy) -> Judge[Hunk, bytes] | None:
-    """The judge of the merge driver, which starts anew for every file; None: the rules."""
+def in_driver(config: Config) -> Judge[Hunk, bytes] | None:
+    """The judge of the merge driver, which starts anew for every file; None: the rules.
+
+    That is the light one, for which nothing has to be imported, but where this repository has a
+    judge of its own: that corrects the whole model.
+    """
     if settings.judge(config) != settings.ALWAYS:
         return None
-    own = settings.own_judge(config)
-    spared = not policy.trust and policy.apply >= LOWEST and policy.commit >= Policy().commit
-    return SparingJudge(own=own) if spared else LearnedJudge(own=own)
+    own = settings.own_judge(config) and _kept() is not None
+    return LearnedJudge(own=own, light=not own)
 
 
 class LearnedJudge:
     """The learned judge, loaded on first use; the rule judge where its model does not load."""
 
-    def __init__(self, *, own: bool = False) -> None:
+    def __init__(self, *, own: bool = False, light: bool = False) -> None:
         """Nothing is loaded yet; `own`: with what was learned from this repository, if anything."""
-        self._own = own
+        self._own, self._light = own, light
 
     @cached_property
     def _model(self) -> Learned | None:
-        return _load(partial(_whole, own=self._own))
+        return _load(_light if self._light else partial(_whole, own=self._own))
 
     def load(self) -> bool:
         """Load the model now, where no file's time runs out over it; whether that is possible."""
@@ -74,32 +76,6 @@ class LearnedJudge:
             self._model.surveyed()
 
 
-class SparingJudge:
-    """The driver's: nobody sees its order, so the whole model is asked only where it could write.
-
-    Two of three hunks are left to the light judge, for which nothing has to be imported. For the
-    policies that `in_driver` lets it serve, no bound of the light judge writes anything.
-    """
-
-    def __init__(self, *, own: bool) -> None:
-        """See `LearnedJudge`."""
-        self._whole = LearnedJudge(own=own)
-
-    @cached_property
-    def _first(self) -> Learned | None:
-        return _load(_light, "light")
-
-    def __call__(self, hunk: Hunk, candidates: Sequence[Candidate[bytes]]) -> Sequence[Judgement]:
-        """See `tiebreak.conflict.Judge`."""
-        light = self._first
-        if light is None or (light.sure(hunk, candidates) and _complete()):
-            return self._whole(hunk, candidates)
-        return light(hunk, candidates)
-
-
-LOWEST: Final = 0.9  # threshold of the policy for which `Learned.sure` was measured
-
-
 def _light() -> Learned:
     from tiebreak.ranker.judge import light
 
@@ -120,20 +96,17 @@ def _complete() -> bool:
     return not lacking()
 
 
-def _load(made: Callable[[], Learned], what: str = "learned") -> Learned | None:
+def _load(made: Callable[[], Learned]) -> Learned | None:
     try:
         return made()
     except Exception as error:  # noqa: BLE001  (each library has its own for a damaged file)
         problem = str(error) or repr(error)
-    sys.stderr.write(f"tiebreak: without the {what} judge: {problem}\n")
+    sys.stderr.write(f"tiebreak: without the learned judge: {problem}\n")
     return None
 
 
-def adapted(place: str | None = None) -> Own | None:
-    """What was learned from the merges of the repository at `place` (the current directory).
-
-    None without; one line says why where it cannot be used.
-    """
+def _kept(place: str | None = None) -> str | None:
+    """The git directory in which the repository at `place` keeps a judge of its own, if it does."""
     from tiebreak.git.repository import find_repository
     from tiebreak.ranker import own
 
@@ -141,7 +114,18 @@ def adapted(place: str | None = None) -> Own | None:
         common_dir = find_repository(place).common_dir
     except InputError:
         return None
-    if not own.exists(common_dir):
+    return common_dir if own.exists(common_dir) else None
+
+
+def adapted(place: str | None = None) -> Own | None:
+    """What was learned from the merges of the repository at `place` (the current directory).
+
+    None without; one line says why where it cannot be used.
+    """
+    from tiebreak.ranker import own
+
+    common_dir = _kept(place)
+    if common_dir is None:
         return None
     try:
         return own.load(common_dir)

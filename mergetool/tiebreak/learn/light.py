@@ -47,14 +47,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def build(data: Packed, logits: Any, model: Path, threads: int) -> dict[str, Any]:
-    """Write the second look, from log-odds of the trees out of fold; what `about.json` then says.
-
-    Proofs stand with it: trees alone know less of them than the rules.
-    """
+    """Write the second look, from log-odds out of fold; what `about.json` then says."""
     first = 1 / (1 + np.exp(-logits))
     scores = company.build(data, first, model / LIGHT, threads)
-    found = {scope: {**of_scope, "doubt": 0.0} for scope, of_scope in tables(data, scores).items()}
-    return {TABLES: found, TRAINED: trained(data, scores)}
+    return {TABLES: tables(data, scores), TRAINED: trained(data, scores)}
 
 
 if __name__ == "__main__":

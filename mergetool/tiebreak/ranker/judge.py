@@ -36,7 +36,6 @@ if TYPE_CHECKING:
     from tiebreak.text.document import Document, Hunk
 
 SURVEYED: Final = 100  # hunks of a file, at the most
-SURE: Final = 0.65  # all first choices with a bound of 0.9 had 0.69, out of fold
 UNRANKED: Final = "too far behind to be ranked"
 TWIN: Final = "like a candidate above but for white space"
 
@@ -97,21 +96,6 @@ class Learned:
             beside = Beside(beside.file, beside.file)
         scores = self._model.seconded(scored, beside)
         return _combined(ruled, held, self._both(hunk, held, scores, scored.kinds))
-
-    def sure(self, hunk: Hunk, candidates: Sequence[Candidate[bytes]]) -> bool:
-        """Whether a judge could let one of the candidates be written, seen from the hunk alone.
-
-        That is, a proof, or one with a bound of 0.9 that drops no edit.
-        """
-        held = _held(candidates)
-        if any(one.hand.provable for one in held):
-            return True
-        self._take(hunk.document, alone=False)
-        scored = self._first_look(hunk, held)
-        return scored is not None and any(
-            chance >= SURE and not one.hand.drops
-            for chance, one in zip(scored.chances, held, strict=True)
-        )
 
     def _first_look(self, hunk: Hunk, held: Sequence[Held]) -> Scored | None:
         """The scores by the hunk alone; asked again, the model need not run again.

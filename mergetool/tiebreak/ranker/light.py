@@ -1,8 +1,7 @@
 """The light judge: the trees of the shipped model alone, in pure Python.
 
 For the merge driver, where importing numpy and ONNX Runtime costs more than all else, and for an
-installation without them. It orders candidates nearly as well, and is less sure of them: its own
-calibrations have no bound that would let the default policy write. It doubts no proof.
+installation without them. Its second look and its calibrations are its own.
 """
 
 from __future__ import annotations
