@@ -55,18 +55,14 @@ class Whole:
             len(text) > LARGEST for text in document.texts.values()
         )
         clean = [r for r in document.regions if r.result is not None]
-        self._alone = tuple(
-            sum(
-                max(len(r.base), len(r.side(side)))
-                for r in clean
-                if r.result == r.side(side) != r.base
-            )
-            for side in (OURS, THEIRS)
-        )
+        self._alone = _changed(clean, OURS), _changed(clean, THEIRS)
         self._words, self._lines = _Bags(words_in), _Bags(lines_in)
         if not self._large:
             for bags in (self._words, self._lines):
                 bags.count(document.regions)
+        beyond = self._lines.beyond
+        self._added = beyond(OURS, BASE), beyond(THEIRS, BASE)
+        self._gone = beyond(BASE, OURS), beyond(BASE, THEIRS)
 
     def elsewhere(self, hunk: Hunk, values: Iterable[bytes]) -> Elsewhere:
         """What is told of one of its hunks, with candidates of these texts."""
@@ -80,9 +76,9 @@ class Whole:
             self._lines.of(region, texts),
             sum(sizes),
             sum(sizes[: hunk.index]),
-            (self._alone[0], self._alone[1]),
-            (self._lines.beyond(OURS, BASE), self._lines.beyond(THEIRS, BASE)),
-            (self._lines.beyond(BASE, OURS), self._lines.beyond(BASE, THEIRS)),
+            self._alone,
+            self._added,
+            self._gone,
         )
 
 
@@ -90,6 +86,12 @@ def alone(region: Region, values: Iterable[bytes]) -> Elsewhere:
     """What is told of a hunk of whose file nothing is known: as if it were all of it."""
     document = Document("", [region], None)
     return Whole(document).elsewhere(document.hunks[0], values)
+
+
+def _changed(clean: Iterable[Region], side: str) -> int:
+    """The bytes that only one side changed."""
+    own = (r for r in clean if r.result == r.side(side) != r.base)
+    return sum(max(len(region.base), len(region.side(side))) for region in own)
 
 
 def words_in(text: bytes) -> list[bytes]:
