@@ -38,20 +38,23 @@ def in_driver(config: Config) -> Judge[Hunk, bytes] | None:
     """
     if settings.judge(config) != settings.ALWAYS:
         return None
-    own = settings.own_judge(config) and _kept() is not None
-    return LearnedJudge(own=own, light=not own)
+    return LearnedJudge(own=settings.own_judge(config), light=True)
 
 
 class LearnedJudge:
     """The learned judge, loaded on first use; the rule judge where its model does not load."""
 
     def __init__(self, *, own: bool = False, light: bool = False) -> None:
-        """Nothing is loaded yet; `own`: with what was learned from this repository, if anything."""
+        """Nothing is loaded yet.
+
+        With `own`, what was learned from this repository corrects the model, if anything was; with
+        `light`, the light judge does where nothing was.
+        """
         self._own, self._light = own, light
 
     @cached_property
     def _model(self) -> Learned | None:
-        return _load(_light if self._light else partial(_whole, own=self._own))
+        return _load(partial(_made, own=self._own, light=self._light))
 
     def load(self) -> bool:
         """Load the model now, where no file's time runs out over it; whether that is possible."""
@@ -82,18 +85,14 @@ def _light() -> Learned:
     return light()
 
 
-def _whole(*, own: bool) -> Learned:
-    """The whole model; the light one where its packages are not installed."""
+def _made(*, own: bool, light: bool) -> Learned:
+    """See `LearnedJudge`; the light judge, too, where the packages of the whole are missing."""
     from tiebreak.ranker.judge import shipped
-
-    return shipped(adapted() if own else None) if _complete() else _light()
-
-
-def _complete() -> bool:
-    """Whether the packages of the whole model are installed."""
     from tiebreak.ranker.model import lacking
 
-    return not lacking()
+    if lacking() or (light and not (own and _kept())):
+        return _light()
+    return shipped(adapted() if own else None)
 
 
 def _load(made: Callable[[], Learned]) -> Learned | None:

@@ -105,13 +105,10 @@ def blend(chances: Any, logits: Any) -> Any:
 def out_of_fold(data: Packed, runs: Path) -> Any:
     """The networks' chances of every candidate, from the run that held its repository out."""
     folds = [fold_of(hunk["repo"]) for hunk in data.hunks]
-    by_fold = {
-        int(fold): scores
-        for run in runs.iterdir()
-        if run.name != "-1"
-        for scores in [_scores(run)]
-        for fold in run.name.split("+")
-    }
+    by_fold = dict[int, Any]()
+    for run in runs.iterdir():
+        if run.name != "-1":
+            by_fold |= dict.fromkeys(map(int, run.name.split("+")), _scores(run))
     parts = [
         np.exp(by_fold[fold][index, 1 : 1 + count].astype(np.float64))
         for index, (fold, count) in enumerate(zip(folds, data.counts, strict=True))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from tiebreak.ranker.elsewhere import lines_in, words_in
 from tiebreak.ranker.features import IMPORT
+from tiebreak.ranker.past import SIDES
 from tiebreak.record import NamedTuple
 
 if TYPE_CHECKING:
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 
     Number = tuple[int, ...]
 
-SIDES: Final = ("ours", "theirs")
 NONE: Final = -1.0  # stands for what a text has none of
 _NUMBER: Final = re.compile(rb"\d+(?:\.\d+)*")
 _DIGITS: Final = 12  # of a number that is compared

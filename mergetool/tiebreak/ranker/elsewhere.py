@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from itertools import accumulate
 from typing import TYPE_CHECKING, Final
 
 from tiebreak.record import NamedTuple
@@ -50,7 +51,8 @@ class Whole:
 
     def __init__(self, document: Document) -> None:
         """Count."""
-        self._regions = document.regions
+        sizes = (0 if r.result is None else len(r.result) for r in document.regions)
+        self._starts = list(accumulate(sizes, initial=0))  # of the regions, in what is merged
         self._large = len(document.regions) > 1 and any(
             len(text) > LARGEST for text in document.texts.values()
         )
@@ -70,12 +72,11 @@ class Whole:
         if self._large:
             return alone(region, values)
         texts = {region.base, region.ours, region.theirs, *values}
-        sizes = [0 if r.result is None else len(r.result) for r in self._regions]
         return Elsewhere(
             self._words.of(region, texts),
             self._lines.of(region, texts),
-            sum(sizes),
-            sum(sizes[: hunk.index]),
+            self._starts[-1],
+            self._starts[hunk.index],
             self._alone,
             self._added,
             self._gone,
