@@ -21,8 +21,8 @@ from tiebreak.ranker import model as models
 from tiebreak.ranker import own
 from tiebreak.ranker.calibration import Calibration, Step
 from tiebreak.ranker.company import OURS, THEIRS
-from tiebreak.ranker.model import FILE, MERGE
 from tiebreak.ranker.own import shares
+from tiebreak.ranker.situation import FILE, MERGE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

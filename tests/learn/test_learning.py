@@ -16,11 +16,13 @@ from tiebreak.learn import assemble, boosting, verdicts
 from tiebreak.learn.calibrate import isotonic, ladder
 from tiebreak.learn.evaluate import Opinion, used
 from tiebreak.learn.examples import files, read_all, read_counts
+from tiebreak.learn.packed import Packed
 from tiebreak.learn.split import FOLDS, fold_of
 from tiebreak.policy import Policy
 from tiebreak.ranker.calibration import Calibration, Step
 from tiebreak.ranker.features import names
 from tiebreak.ranker.model import NETWORK
+from tiebreak.ranker.situation import MERGE, SITUATIONS, situation
 from tiebreak.ranker.trees import Trees, read
 
 if TYPE_CHECKING:
@@ -127,6 +129,9 @@ def test_a_model_is_trained_calibrated_and_measured(tmp_path: Path) -> None:
     trained = json.loads((again / "about.json").read_bytes())["trained"]
     assert trained == {**about["trained"], "network": about["trained"]["hunks"]}
     assert (again / NETWORK).read_bytes() == (tmp_path / "model" / NETWORK).read_bytes()
+    third = tmp_path / "third"
+    assert assemble.main([*given[:-1], str(third), *kept[:-1], str(again), "--threads", "1"]) == 0
+    assert json.loads((third / "about.json").read_bytes())["trained"] == trained
     done = repo.tiebreak("learn", "evaluate", str(data), "--model", str(tmp_path / "model"))
     assert done.returncode == 0, done.stderr.decode()
     assert b"trained on, so too good: a" in done.stdout
@@ -143,22 +148,30 @@ def test_evaluation_counts_what_the_policy_would_write() -> None:
         opinion._replace(sure=0.5),
         opinion._replace(bounded=False),
     ]
-    assert used(found, calibration, Policy()) == (2, 1)
-    assert used(found, calibration, Policy(apply=0.97)) == (0, 0)
-    assert used(found, calibration, Policy(commit=0.9)) == (3, 2)
-    assert used(found, calibration, Policy(most="suggest")) == (0, 0)
+    tables = dict.fromkeys(SITUATIONS, calibration)
+    assert used(found, tables, Policy()) == (2, 1)
+    assert used(found, tables, Policy(apply=0.97)) == (0, 0)
+    assert used(found, tables, Policy(commit=0.9)) == (3, 2)
+    assert used(found, tables, Policy(most="suggest")) == (0, 0)
+    elsewhere = [one._replace(source=False) for one in found]
+    unsure = {**tables, situation(MERGE, source=False): calibration._replace(steps=[])}
+    assert used(found, unsure, Policy()) == (2, 1)
+    assert used(elsewhere, unsure, Policy()) == (0, 0)
 
 
 def test_flat_trees_say_what_lightgbm_says(tmp_path: Path) -> None:
     random = np.random.default_rng(0)
     hunks = [random.normal(size=(count, len(names()))) for count in (4, 7, 2) * 40]
     hunks = [hunk.astype(np.float32) for hunk in hunks]
-    rows = np.concatenate([boosting.table(hunk) for hunk in hunks])
-    model = boosting.fit([rows], rows[:, 0] + rows[:, 50] > 0, 1)
-    np.save(tmp_path / "trees.npy", boosting.flat(model))
+    features = np.concatenate(hunks)
+    counts = np.array([len(hunk) for hunk in hunks])
+    right = features[:, 0] + features[:, 50] > 0
+    data = Packed(features, right, counts, [{}] * len(hunks), list(names()), [])
+    models = boosting.fit(data, 1)
+    np.save(tmp_path / "trees.npy", boosting.flat(models))
     trees = Trees(read(str(tmp_path / "trees.npy")))
     for hunk in hunks[:20]:
-        expected = model.predict(boosting.table(hunk), raw_score=True)
+        expected = boosting.logits(models, boosting.table(hunk))
         assert trees.logits(hunk.tolist()) == pytest.approx(expected, abs=1e-5)
 
 

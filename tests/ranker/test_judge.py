@@ -19,7 +19,7 @@ from tiebreak.ranker import model as models
 from tiebreak.ranker.calibration import Calibration, Step, from_json, to_json
 from tiebreak.ranker.company import Scored
 from tiebreak.ranker.judge import Learned
-from tiebreak.ranker.model import FILE, MERGE
+from tiebreak.ranker.situation import SCOPES, SITUATIONS, situation
 from tiebreak.text.document import Document, Region
 from tiebreak.text.file import Settings, merge_text
 
@@ -47,7 +47,7 @@ class Fixed:
     def __init__(self, sure: dict[bytes, float], doubt: float = 0.0) -> None:
         self.sure = sure
         tables = Calibration(((0.0, 0.0), (1.0, 1.0)), STEPS, doubt)
-        self.calibrations = {FILE: tables, MERGE: tables}
+        self.calibrations = dict.fromkeys(SITUATIONS, tables)
         self.asked: list[Beside] = []
 
     def knows(self, stratum: str) -> bool:
@@ -205,6 +205,18 @@ def test_a_stratum_that_the_model_never_saw_has_no_bound() -> None:
         (judged,) = judge(hunk, [Candidate(b"x\n", "t", "why", stratum)])
         assert judged.lower == lower
         assert judged.probability == 0.99
+
+
+def test_source_code_and_other_files_have_bounds_of_their_own() -> None:
+    model = Fixed({b"x\n": 0.99})
+    for of_others in (situation(scope, source=False) for scope in SCOPES):
+        model.calibrations[of_others] = model.calibrations[of_others]._replace(steps=())
+    for path, lower in (("a.py", 0.99), ("a.json", 0.0)):
+        region = Region(b"a\n", b"b\n", b"c\n", None)
+        judge = Learned(model)  # type: ignore[arg-type]
+        hunk = Document(path, [region], None, known).hunks[0]
+        (judged,) = judge(hunk, [Candidate(b"x\n", "t", "why", "t/old")])
+        assert judged.lower == lower
 
 
 def test_where_the_history_is_not_known_nothing_has_a_bound() -> None:

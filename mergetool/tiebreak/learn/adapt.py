@@ -23,9 +23,9 @@ from tiebreak.learn.intervals import exact_lower
 from tiebreak.learn.verdicts import Verdicts
 from tiebreak.ranker.calibration import Calibration, Step
 from tiebreak.ranker.company import OTHER, Beside
-from tiebreak.ranker.model import FILE, MERGE, SCOPES
 from tiebreak.ranker.odds import log_odds
 from tiebreak.ranker.own import NOTHING, Habit, Own, places, rows, shares
+from tiebreak.ranker.situation import FILE, MERGE, SCOPES, SITUATIONS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -124,7 +124,10 @@ def settled(model: Model, examples: Iterable[Example]) -> list[Settled]:
 def adapt(model: Model, hunks: Sequence[Settled], threads: int) -> Outcome:
     """Try a correction on later merges, then train it on all."""
     tried = list(forward(hunks, threads))
-    tables = {scope: calibrated(tried, scope, model.calibrations[scope]) for scope in SCOPES}
+    tables = {
+        situation: calibrated(tried, scope, model.calibrations[situation])
+        for situation, (scope, _) in SITUATIONS.items()
+    }
     return Outcome(train(hunks, threads), compared(tried), tables)
 
 
@@ -169,7 +172,7 @@ def train(hunks: Sequence[Settled], threads: int) -> Trained:
         np.array(table, np.float32), np.array(right, np.int8), init_score=np.array(start)
     )
     fitted = lightgbm.train({**SETTINGS, "num_threads": threads}, data, TREES)
-    return Trained(boosting.flat(fitted), habits)
+    return Trained(boosting.flat([fitted]), habits)
 
 
 def _add(habits: dict[str, Habit], merge: Sequence[Settled]) -> None:

@@ -57,13 +57,11 @@ class Parts(NamedTuple):
 def build(parts: Parts, model: Path, threads: int) -> None:
     """Train the trees, calibrate, and write all files of a model."""
     data = packed.load(parts.arrays)
-    rows = [boosting.rows(data), boosting.rows(data, hide=True)]
     model.mkdir(parents=True, exist_ok=True)
-    trees = boosting.fit(rows, data.right, threads)
-    np.save(model / TREES, boosting.flat(trees))
+    np.save(model / TREES, boosting.flat(boosting.fit(data, threads)))
     shutil.copyfile(parts.vocabulary, model / "vocabulary.json")
     saved = _network(parts.runs, model) if parts.other is None else _kept(parts.other, model)
-    logits = boosting.out_of_fold(data, rows, threads)
+    logits = boosting.out_of_fold(data, threads)
     first = blend(out_of_fold(data, parts.runs), logits)
     scores = company.build(data, first, model / COMPANY, threads)
     text = export.about(
@@ -93,7 +91,7 @@ def _with(saved: Mapping[str, Any], found: dict[str, Any]) -> dict[str, Any]:
     """What a model learned from, and what a network that was kept had learned from before."""
     before = saved.get("trained", {})
     repositories = {*found["repositories"], *before.get("repositories", ())}
-    hunks = {"network": before["hunks"]} if before else {}
+    hunks = {"network": before.get("network", before["hunks"])} if before else {}
     return {**found, **hunks, "repositories": sorted(repositories)}
 
 

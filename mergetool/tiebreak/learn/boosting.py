@@ -1,8 +1,10 @@
 """Gradient boosting over the same features, candidate by candidate: the cheap learned judge.
 
 Each candidate is a row, right or wrong (LightGBM, Ke et al., NIPS 2017); the scores of a hunk's
-candidates are compared afterwards. Out of fold, every hunk has a score from a model that never saw
-its repository.
+candidates are compared afterwards. Several forests that differ in their seeds alone are taken
+together: each sees another part of the rows and of the features, and their mean errs less than any
+(bagging, Breiman, Machine Learning 24, 1996). Out of fold, every hunk has a score from models that
+never saw its repository.
 """
 
 from __future__ import annotations
@@ -21,7 +23,9 @@ if TYPE_CHECKING:
 
     from tiebreak.learn.packed import Packed
 
-TREES: Final = 400
+FORESTS: Final = 4
+TREES: Final = 120  # of a forest
+BLIND: Final = 0.15  # share of hunks whose history is hidden from a forest
 ALWAYS: Final = {  # of all our trees: seeded, and as the judge walks them
     "objective": "binary",
     "bagging_fraction": 0.7,
@@ -34,7 +38,7 @@ ALWAYS: Final = {  # of all our trees: seeded, and as the judge walks them
 }
 SETTINGS: Final = {
     **ALWAYS,
-    "learning_rate": 0.03,
+    "learning_rate": 0.1,
     "num_leaves": 31,
     "min_data_in_leaf": 40,
     "feature_fraction": 0.2,
@@ -48,60 +52,71 @@ def table(features: Any) -> Any:
     return np.concatenate([features, own - own.max(0), own - own.min(0)], axis=1)
 
 
-def rows(packed: Packed, *, hide: bool = False) -> Any:
-    """One row a candidate, compared within its hunk; with `hide` as if no history were known."""
-    firsts = packed.firsts
+def rows(packed: Packed, blind: Any = None) -> Any:
+    """One row a candidate, compared within its hunk; of `blind` hunks no history is known."""
     features = packed.features.astype(np.float32)
-    if hide:
-        features[:, past.columns(packed.names)] = past.UNKNOWN
-    parts = [table(features[a:b]) for a, b in itertools.pairwise(firsts)]
+    if blind is not None:
+        hidden = np.ix_(packed.rows_of(blind), past.columns(packed.names))
+        features[hidden] = past.UNKNOWN
+    parts = [table(features[a:b]) for a, b in itertools.pairwise(packed.firsts)]
     return np.concatenate(parts)
 
 
-def fit(found: Sequence[Any], right: Any, threads: int = 0) -> Any:
-    """A LightGBM model of the rows of candidates, in one or more views, and which were right."""
+def fit(packed: Packed, threads: int = 0) -> list[Any]:
+    """LightGBM models, one a forest, each of which knows the history of other hunks."""
+    return [_forest(packed, seed, threads) for seed in range(FORESTS)]
+
+
+def _forest(packed: Packed, seed: int, threads: int) -> Any:
     import lightgbm
 
-    data = lightgbm.Dataset(np.concatenate(found), np.tile(right.astype(np.int8), len(found)))
-    return lightgbm.train({**SETTINGS, "num_threads": threads}, data, TREES)
+    blind = np.random.default_rng(seed).random(len(packed.counts)) < BLIND
+    data = lightgbm.Dataset(rows(packed, blind), packed.right.astype(np.int8))
+    return lightgbm.train({**SETTINGS, "num_threads": threads, "seed": seed}, data, TREES)
 
 
-def out_of_fold(packed: Packed, found: Sequence[Any], threads: int = 0) -> Any:
-    """Log-odds of every candidate, in the first view, from a model that saw other folds only."""
-    logits = np.zeros(len(packed.right))
+def logits(models: Sequence[Any], found: Any) -> Any:
+    """The log-odds of each row: the mean of what the models say."""
+    return np.mean([model.predict(found, raw_score=True) for model in models], axis=0)
+
+
+def out_of_fold(packed: Packed, threads: int = 0) -> Any:
+    """Log-odds of every candidate from models that saw other folds only."""
+    every = np.zeros(len(packed.right))
     for held in folds(packed):
-        model = fit([view[~held] for view in found], packed.right[~held], threads)
-        logits[held] = model.predict(found[0][held], raw_score=True)
-    return logits
+        models = fit(packed.where(~held), threads)
+        every[packed.rows_of(held)] = logits(models, rows(packed.where(held)))
+    return every
 
 
 def folds(packed: Packed) -> Iterator[Any]:
-    """For each fold that has any, which candidates are of its repositories."""
-    of_each = np.repeat([fold_of(hunk["repo"]) for hunk in packed.hunks], packed.counts)
+    """For each fold that has any, which hunks are of its repositories."""
+    of_each = np.array([fold_of(hunk["repo"]) for hunk in packed.hunks])
     for fold in range(FOLDS):
         held = of_each == fold
         if held.any():
             yield held
 
 
-def flat(model: Any) -> Any:
-    """A model's trees as the nodes of `tiebreak.ranker.trees`."""
+def flat(models: Sequence[Any]) -> Any:
+    """The trees of models as the nodes of `tiebreak.ranker.trees`; their sum is the mean."""
     nodes: list[tuple[float, ...]] = []
-    for tree in model.dump_model()["tree_info"]:
-        _add(nodes, tree["tree_structure"])
+    for model in models:
+        for tree in model.dump_model()["tree_info"]:
+            _add(nodes, tree["tree_structure"], 1 / len(models))
     return np.array(nodes, NODE)
 
 
-def _add(nodes: list[tuple[float, ...]], node: Mapping[str, Any]) -> int:
-    """Append a node and what is below it; the node's number."""
+def _add(nodes: list[tuple[float, ...]], node: Mapping[str, Any], weight: float) -> int:
+    """Append a node and what is below it, leaves times `weight`; the node's number."""
     here = len(nodes)
     if "leaf_value" in node:
-        nodes.append((0, 0.0, here, here, node["leaf_value"]))
+        nodes.append((0, 0.0, here, here, weight * node["leaf_value"]))
         return here
     nodes.append(())
     # Rounded down, so that a float32 feature falls on the side that it fell on in training.
     least = float(_down(node["threshold"]))
-    left, right = (_add(nodes, node[f"{side}_child"]) for side in ("left", "right"))
+    left, right = (_add(nodes, node[f"{side}_child"], weight) for side in ("left", "right"))
     nodes[here] = node["split_feature"], least, left, right, 0.0
     return here
 

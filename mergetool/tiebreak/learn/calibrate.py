@@ -16,7 +16,7 @@ from tiebreak.learn.intervals import clustered_lower
 from tiebreak.learn.verdicts import summary, verdicts
 from tiebreak.ranker import calibration
 from tiebreak.ranker.calibration import Calibration, Step
-from tiebreak.ranker.model import MERGE
+from tiebreak.ranker.situation import MERGE, situation
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,20 +26,49 @@ if TYPE_CHECKING:
 
 KNOTS: Final = 40  # of the table of probabilities, at the most
 LADDER: Final = (0.01, 0.02, 0.04, 0.07, 0.10, 0.15, 0.20, 0.30, 0.40, 0.50, 0.70, 1.0)
-PROVEN: Final = 0.90  # proofs below the doubt are right less often than this
+PROVEN: Final = 0.92  # of the proofs that are not doubted people chose at least as many
 FEW: Final = 60  # proofs that say something of their precision
 
 
-def calibrate(packed: Packed, scores: Any, found: Verdicts) -> Calibration:
-    """The tables, from scores of every candidate and the verdicts that they make."""
-    knots = isotonic(scores, packed.right)
-    return Calibration(knots, ladder(found), doubt(packed, scores))
-
-
 def tables(packed: Packed, scores: Mapping[str, Any]) -> dict[str, Any]:
-    """The calibration of each scope, as `about.json` has it."""
-    found = {scope: calibrate(packed, own, verdicts(packed, own)) for scope, own in scores.items()}
-    return {scope: calibration.to_json(of_scope) for scope, of_scope in found.items()}
+    """The calibration of each situation, as `about.json` has it; `scores` are by scope."""
+    found = dict[str, Any]()
+    for scope, own in scores.items():
+        parts = _apart(packed, own)
+        limit = doubt(packed, _probabilities(packed, own, parts))
+        for source, of_part in parts.items():
+            name = situation(scope, source=source)
+            found[name] = calibration.to_json(of_part._replace(doubt=limit))
+    return found
+
+
+def _apart(packed: Packed, scores: Any) -> dict[bool, Calibration]:
+    """Probabilities and bounds for source code and for other files, without a doubt yet."""
+    found = {}
+    for source in (True, False):
+        wanted = _source(packed) == source
+        if wanted.any():
+            part, own = packed.where(wanted), scores[packed.rows_of(wanted)]
+            steps = ladder(verdicts(part, own))
+        else:  # probabilities of other files may do; a bound was not measured
+            part, own, steps = packed, scores, []
+        found[source] = Calibration(isotonic(own, part.right), steps, 0.0)
+    return found
+
+
+def _probabilities(packed: Packed, scores: Any, parts: Mapping[bool, Calibration]) -> Any:
+    """What the scores of all candidates stand for."""
+    of_each = packed.rows_of(_source(packed)).tolist()
+    return np.array(
+        [
+            parts[source].probability(score)
+            for source, score in zip(of_each, scores.tolist(), strict=True)
+        ]
+    )
+
+
+def _source(packed: Packed) -> Any:
+    return np.array([hunk["source"] for hunk in packed.hunks])
 
 
 def trained(packed: Packed, scores: Mapping[str, Any]) -> dict[str, Any]:
@@ -84,14 +113,14 @@ def ladder(found: Verdicts) -> list[Step]:
     return steps
 
 
-def doubt(packed: Packed, scores: Any) -> float:
+def doubt(packed: Packed, probabilities: Any) -> float:
     """The probability below which what is provable is not taken for proof.
 
     The lowest at which the provable candidates above it are right in `PROVEN` of the cases.
     """
     provable = packed.features[:, packed.names.index("provable")] > 0
-    order = np.argsort(-scores[provable], kind="stable")
-    sure, right = scores[provable][order], packed.right[provable][order]
+    order = np.argsort(-probabilities[provable], kind="stable")
+    sure, right = probabilities[provable][order], packed.right[provable][order]
     shares = right.cumsum() / np.arange(1, len(right) + 1)
     good = np.nonzero(shares[FEW:] >= PROVEN)[0]
     if not len(good):

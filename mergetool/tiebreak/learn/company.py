@@ -14,8 +14,8 @@ import numpy as np
 
 from tiebreak.learn import boosting
 from tiebreak.ranker.company import Beside, Company, Scored, kind_of, rows
-from tiebreak.ranker.model import SCOPES
 from tiebreak.ranker.odds import log_odds
+from tiebreak.ranker.situation import SCOPES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -66,7 +66,7 @@ def fit(found: Any, right: Any, scores: Any, threads: int = 0) -> Any:
 def build(packed: Packed, first: Any, path: Path, threads: int) -> dict[str, Any]:
     """Write the trees of a second look at the scores `first`; scores out of fold, by scope."""
     views = table(packed, first), table(packed, first, whole_merge=False)
-    np.save(path, boosting.flat(fit(views[0], packed.right, first, threads)))
+    np.save(path, boosting.flat([fit(views[0], packed.right, first, threads)]))
     return dict(zip(SCOPES, out_of_fold(packed, views[0], first, views[1], threads), strict=True))
 
 
@@ -76,7 +76,7 @@ def out_of_fold(packed: Packed, found: Any, scores: Any, others: Any, threads: i
     `others` are other rows of the same candidates, of which the chances are wanted too.
     """
     logits = np.stack([_odds(scores)] * 2)
-    for held in boosting.folds(packed):
+    for held in map(packed.rows_of, boosting.folds(packed)):
         model = fit(found[~held], packed.right[~held], scores[~held], threads)
         for view, of_view in zip(logits, (found, others), strict=True):
             view[held] += model.predict(of_view[held], raw_score=True)

@@ -13,15 +13,16 @@ import numpy as np
 
 from tiebreak.conflict import Judgement
 from tiebreak.learn.extend import extended
-from tiebreak.learn.source import is_source
 from tiebreak.learn.tensors import case_of
 from tiebreak.learn.verdicts import Summary, Verdicts, summary
 from tiebreak.policy import USED
 from tiebreak.ranker.company import Company
 from tiebreak.ranker.hands import Offer, hold
+from tiebreak.ranker.situation import MERGE, situation
+from tiebreak.text.source import is_source
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from tiebreak.learn.examples import Example
     from tiebreak.policy import Policy
@@ -147,9 +148,9 @@ def rows(found: list[Opinion]) -> list[tuple[str, Summary]]:
     return [(name, summary(everything.where(of))) for name, of in parts if of.sum() >= FEW]
 
 
-def reliability(found: list[Opinion], calibration: Calibration) -> list[Reliability]:
+def reliability(found: list[Opinion], tables: Mapping[str, Calibration]) -> list[Reliability]:
     """The calibrated probabilities of first choices against how often they were right."""
-    said = np.array([calibration.probability(one.sure) for one in found])
+    said = np.array([_table(tables, one).probability(one.sure) for one in found])
     right = np.array([one.right for one in found])
     table = []
     for low, high in itertools.pairwise(BINS):
@@ -161,7 +162,13 @@ def reliability(found: list[Opinion], calibration: Calibration) -> list[Reliabil
     return table
 
 
-def used(found: list[Opinion], calibration: Calibration, policy: Policy) -> tuple[int, int]:
+def _table(tables: Mapping[str, Calibration], one: Opinion) -> Calibration:
+    return tables[situation(MERGE, source=one.source)]
+
+
+def used(
+    found: list[Opinion], tables: Mapping[str, Calibration], policy: Policy
+) -> tuple[int, int]:
     """How many first choices the policy would write by the model's bound, and how many are right.
 
     What is provable is not among them: it needs no model.
@@ -169,7 +176,7 @@ def used(found: list[Opinion], calibration: Calibration, policy: Policy) -> tupl
     written = [
         one
         for one in found
-        if one.bounded and _writes(policy, calibration.lower(one.sure), drops=one.drops)
+        if one.bounded and _writes(policy, _table(tables, one).lower(one.sure), drops=one.drops)
     ]
     return len(written), sum(one.right for one in written)
 

@@ -61,22 +61,22 @@ def compared(data: Packed, before: Any, threads: int) -> dict[str, Any]:
 
     `before` says which hunks are earlier.
     """
-    rows, folds = boosting.rows(data), np.array([fold_of(hunk["repo"]) for hunk in data.hunks])
+    folds = np.array([fold_of(hunk["repo"]) for hunk in data.hunks])
     if len(set(folds[before])) < 2 or not set(folds) <= set(folds[before]):  # noqa: PLR2004
         raise InputError("too few repositories: every fold needs earlier and later hunks of others")
     chance = np.random.default_rng(0)
     found = {name: np.zeros(len(data.right)) for name in ("learned before", "of any time")}
     for fold in range(FOLDS):
-        held = np.repeat(folds == fold, data.counts)
+        held = folds == fold
         others = np.nonzero(folds != fold)[0]
         earlier = others[before[others]]
         if not held.any():
             continue
         as_many = chance.choice(others, len(earlier), replace=False)
-        for logits, taken in zip(found.values(), (earlier, as_many), strict=True):
-            learned = np.repeat(np.isin(np.arange(len(folds)), taken), data.counts)
-            model = boosting.fit([rows[learned]], data.right[learned], threads)
-            logits[held] = model.predict(rows[held], raw_score=True)
+        judged = boosting.rows(data.where(held))
+        for every, taken in zip(found.values(), (earlier, as_many), strict=True):
+            models = boosting.fit(data.where(np.isin(np.arange(len(folds)), taken)), threads)
+            every[data.rows_of(held)] = boosting.logits(models, judged)
     return found
 
 

@@ -37,8 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--threads", type=int, default=0)
     options = parser.parse_args(arguments)
     data = packed.load(options.data)
-    rows = [boosting.rows(data), boosting.rows(data, hide=True)]
-    logits = boosting.out_of_fold(data, rows, options.threads)
+    logits = boosting.out_of_fold(data, options.threads)
     found = build(data, logits, options.model, options.threads)
     path = options.model / "about.json"
     path.write_bytes(export.text({**json.loads(path.read_bytes()), **found}))

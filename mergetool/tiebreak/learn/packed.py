@@ -26,6 +26,20 @@ class Packed(NamedTuple):
         """For each hunk the row of its first candidate; one more at the end."""
         return np.concatenate([[0], np.cumsum(self.counts)])
 
+    def rows_of(self, wanted: Any) -> Any:
+        """Which rows are of the hunks that are `wanted`."""
+        return np.repeat(wanted, self.counts)
+
+    def where(self, wanted: Any) -> Packed:
+        """Some of the hunks."""
+        rows = self.rows_of(wanted)
+        return self._replace(
+            features=self.features[rows],
+            right=self.right[rows],
+            counts=self.counts[wanted],
+            hunks=[hunk for hunk, want in zip(self.hunks, wanted, strict=True) if want],
+        )
+
 
 def load(path: Path) -> Packed:
     """Read a file that `tiebreak.learn.tensors.pack` wrote."""

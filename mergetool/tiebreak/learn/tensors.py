@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 import numpy as np
 
-from tiebreak.learn.source import is_source
 from tiebreak.ranker.encoding import Case, Setting, Texts, encode
 from tiebreak.ranker.features import names
 from tiebreak.ranker.hands import Offer, hold
+from tiebreak.text.source import is_source
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence

@@ -2,13 +2,15 @@
 
 A merge that keeps our side in one place keeps it in the next one too, far more often than not. So
 every hunk is judged by itself first; what that expects of the other hunks of the file, and of the
-merge, is then evidence for this one (`tiebreak.ranker.model`).
+merge, is then evidence for this one (`tiebreak.ranker.model`). So is how a candidate compares with
+its rivals, the others of its hunk: the first look scores each of them as if it were alone.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from tiebreak.ranker.odds import chance_of, log_odds
 from tiebreak.record import NamedTuple
 
 if TYPE_CHECKING:
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
 OURS, THEIRS, OTHER = range(3)  # kinds of candidates: as ours is, as theirs is, anything else
 Stance = tuple[float, float, float]  # what is expected of one hunk: the share of each kind
 ALONE: Final = -1.0  # stands for the shares where there is no other hunk
-COLUMNS: Final = 11  # of a row
+COLUMNS: Final = 13  # of a row
 
 
 class Scored(NamedTuple):
@@ -101,19 +103,29 @@ def kind_of(as_ours: bool, as_theirs: bool) -> int:  # noqa: FBT001  (one for ea
     return OTHER if as_ours == as_theirs else OURS if as_ours else THEIRS
 
 
-def rows(log_odds: Sequence[float], kinds: Sequence[int], beside: Beside) -> list[list[float]]:
+def rows(odds: Sequence[float], kinds: Sequence[int], beside: Beside) -> list[list[float]]:
     """One row of `COLUMNS` numbers a candidate: what it is, and what is expected around it."""
-    around = [[*_agreement(kind, beside.file), *_agreement(kind, beside.merge)] for kind in kinds]
-    return described(log_odds, kinds, around)
+    around = [
+        [*_agreement(kind, beside.file), *_agreement(kind, beside.merge), lead, rest]
+        for kind, (lead, rest) in zip(kinds, _rivals(odds), strict=True)
+    ]
+    return described(odds, kinds, around)
+
+
+def _rivals(odds: Sequence[float]) -> list[tuple[float, float]]:
+    """How far each candidate leads the best of the others, and what those are given together."""
+    best, second = sorted([log_odds(0), log_odds(0), *odds])[:-3:-1]
+    total = sum(map(chance_of, odds))
+    return [(own - (second if own == best else best), total - chance_of(own)) for own in odds]
 
 
 def described(
-    log_odds: Sequence[float], kinds: Sequence[int], around: Sequence[Sequence[float]]
+    odds: Sequence[float], kinds: Sequence[int], around: Sequence[Sequence[float]]
 ) -> list[list[float]]:
     """One row a candidate: what it is, how sure it is, and what else is known."""
     return [
         [float(kind == OURS), float(kind == THEIRS), own, *more]
-        for own, kind, more in zip(log_odds, kinds, around, strict=True)
+        for own, kind, more in zip(odds, kinds, around, strict=True)
     ]
 
 

@@ -17,7 +17,8 @@ from tiebreak.ranker.encoding import Case
 from tiebreak.ranker.features import Setting, Texts
 from tiebreak.ranker.hands import Offer, hold
 from tiebreak.ranker.light import Light
-from tiebreak.ranker.model import FILE, MERGE, Model, folder
+from tiebreak.ranker.model import Model, folder
+from tiebreak.ranker.situation import FILE, MERGE, situation_of
 from tiebreak.record import NamedTuple
 from tiebreak.resolve import propose
 from tiebreak.text import judge as rules
@@ -119,12 +120,13 @@ class Learned:
     ) -> list[Opinion]:
         """The model's opinions, as this repository's merges correct them. A doubt stays one."""
         bounded = hunk.document.lineage is not None
-        tables = self._model.calibrations[self._scope]
+        situation = situation_of(self._scope, hunk.path)
+        tables = self._model.calibrations[situation]
         by_model = Measure(tables, "the model's choice", "real conflicts")
         opinions = self._opinions(held, scores, by_model, bounded=bounded)
         if self._own is None or not bounded:
             return opinions
-        own = self._own.tables(self._model.calibrations, self._scope)
+        own = self._own.tables(self._model.calibrations, situation)
         by_own = Measure(own, "the adapted model's choice", "conflicts of this repository")
         corrected = self._own.corrected(scores, kinds, hunk.path)
         return [

@@ -25,6 +25,7 @@ from tiebreak.ranker.company import Scored, kind_of, rows
 from tiebreak.ranker.encoding import PADDING, encode
 from tiebreak.ranker.features import names, of_network
 from tiebreak.ranker.odds import chance_of, corrected, log_odds
+from tiebreak.ranker.situation import SITUATIONS
 from tiebreak.ranker.trees import Trees, read
 
 if TYPE_CHECKING:
@@ -39,11 +40,8 @@ COMPANY: Final = "company.npy"
 LIGHT: Final = "light.npy"
 NETWORK: Final = "network.onnx"
 FILES: Final = (NETWORK, TREES, COMPANY, LIGHT, "vocabulary.json", "about.json")
-SHARE: Final = 0.25  # of the network in the score; chosen out of fold
+SHARE: Final = 0.15  # of the network in the score; chosen out of fold
 NEEDS: Final = ("numpy", "onnxruntime")
-MERGE: Final = "merge"  # all conflicts of the merge are known
-FILE: Final = "file"  # those of one file are
-SCOPES: Final = (MERGE, FILE)
 
 
 def folder() -> str:
@@ -84,9 +82,9 @@ def about_of(where: str) -> dict[str, Any]:
 
 
 def tables_of(where: str, about: Mapping[str, Any], name: str) -> dict[str, Calibration]:
-    """The calibrations of that name, by scope."""
+    """The calibrations of that name, by situation."""
     try:
-        return {scope: calibration.from_json(about[name][scope]) for scope in SCOPES}
+        return {one: calibration.from_json(about[name][one]) for one in SITUATIONS}
     except KeyError as error:
         raise InputError(f"{where} has no {name}: {error!r}") from error
 

@@ -20,8 +20,9 @@ from typing import TYPE_CHECKING, Any, Final
 from tiebreak.errors import InputError
 from tiebreak.ranker import calibration, trees
 from tiebreak.ranker.company import described, opposite
-from tiebreak.ranker.model import FILES, SCOPES, folder
+from tiebreak.ranker.model import FILES, folder
 from tiebreak.ranker.odds import corrected, log_odds
+from tiebreak.ranker.situation import SITUATIONS
 from tiebreak.record import NamedTuple
 
 if TYPE_CHECKING:
@@ -89,12 +90,16 @@ class Own:
         habits: Mapping[str, Habit],
         calibrations: Mapping[str, Calibration],
     ) -> None:
-        """`nodes` are the trees; `calibrations` those of the corrected scores, by scope."""
+        """`nodes` are the trees; `calibrations` those of the corrected scores, by situation."""
         self._trees, self._habits, self._calibrations = trees.Trees(nodes), habits, calibrations
 
-    def tables(self, shipped: Mapping[str, Calibration], scope: str) -> Calibration:
+    def tables(self, shipped: Mapping[str, Calibration], situation: str) -> Calibration:
         """What corrected scores stand for; bounds are those of the shipped model at most."""
-        return self._calibrations[scope]._replace(most=shipped[scope])
+        return self._calibrations[situation]._replace(most=shipped[situation])
+
+    def every_table(self, shipped: Mapping[str, Calibration]) -> dict[str, Calibration]:
+        """The same in every situation."""
+        return {situation: self.tables(shipped, situation) for situation in shipped}
 
     def corrected(self, scores: Sequence[float], kinds: Sequence[int], path: str) -> list[float]:
         """The scores of one hunk's candidates, as people settle conflicts here."""
@@ -130,7 +135,7 @@ def read(common_dir: str) -> Kept:
         fits = about["model"] == digest(folder(), FILES)
         whole = about["trees"] == digest(here, [TREES])
         habits = {place: _habit(habit) for place, habit in about["habits"].items()}
-        tables = {scope: _calibration(about["calibrations"][scope]) for scope in SCOPES}
+        tables = {one: _calibration(about["calibrations"][one]) for one in SITUATIONS}
         found = Kept(int(about["merges"]), str(about["figures"]), habits, tables)
     except (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
         raise InputError(f"{here} cannot be read ({type(error).__name__})") from error
@@ -208,7 +213,7 @@ def keep(common_dir: str, nodes: Any, kept: Kept) -> None:
         **kept._asdict(),
         "model": digest(folder(), FILES),
         "trees": digest(here, [TREES]),
-        "calibrations": {scope: calibration.to_json(t) for scope, t in kept.calibrations.items()},
+        "calibrations": {one: calibration.to_json(t) for one, t in kept.calibrations.items()},
     }
     with open(os.path.join(here, ABOUT + UNFINISHED), "w", encoding="utf-8") as text:
         json.dump(about, text, indent=1, sort_keys=True)

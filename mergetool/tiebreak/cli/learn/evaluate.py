@@ -48,7 +48,7 @@ def command(
     """
     from tiebreak.learn.evaluate import opinions, reliability, rows, used, verdicts_of
     from tiebreak.learn.verdicts import curve
-    from tiebreak.ranker.model import MERGE, Model, folder
+    from tiebreak.ranker.model import Model, folder
 
     model = Model(folder() if where is None or str(where) == SHIPPED else str(where))
     own = _own(places) if where is None else None
@@ -57,7 +57,7 @@ def command(
         raise InputError("no conflict whose resolution could be located in these")
     table = [HEAD, *(_row(name, figures) for name, figures in rows(found))]
     points = curve(verdicts_of(found), SHARES)
-    tables = own.tables(model.calibrations, MERGE) if own else model.calibrations[MERGE]
+    tables = own.every_table(model.calibrations) if own else model.calibrations
     bins = reliability(found, tables)
     if html:
         from tiebreak.learn.page import page

@@ -1,0 +1,31 @@
+"""In what situation a hunk is judged: each has calibrations of its own.
+
+How much is known of the merge moves the scores. And in source code a first choice of the same score
+is right more often, and more alike from repository to repository, than in configuration and
+documents: bounds for both together would be too low for the one and too high for the other.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from tiebreak.text.source import is_source
+
+MERGE: Final = "merge"  # all conflicts of the merge are known
+FILE: Final = "file"  # those of one file are
+SCOPES: Final = (MERGE, FILE)
+
+
+def situation(scope: str, *, source: bool) -> str:
+    """The name of the calibrations for hunks of source code, or of other files."""
+    return f"{scope}/{'source' if source else 'other'}"
+
+
+def situation_of(scope: str, path: str) -> str:
+    """The same for a file of this name."""
+    return situation(scope, source=is_source(path))
+
+
+SITUATIONS: Final = {
+    situation(scope, source=source): (scope, source) for scope in SCOPES for source in (True, False)
+}
