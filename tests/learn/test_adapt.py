@@ -152,6 +152,17 @@ def test_another_shipped_judge_makes_it_stale(
         own.read(str(adapted.path / ".git"))
 
 
+def test_what_an_older_version_kept_is_stale_not_damaged(adapted: Repo) -> None:
+    place = folder_of(adapted) / "about.json"
+    now = place.read_bytes()
+    older = json.loads(now)
+    older |= {"model": "another", "calibrations": {"merge": {}, "file": {}}}
+    place.write_text(json.dumps(older), encoding="utf-8")
+    with pytest.raises(InputError, match="was made for another shipped model"):
+        own.read(str(adapted.path / ".git"))
+    place.write_bytes(now)
+
+
 def test_trees_that_lead_back_are_refused(adapted: Repo, tmp_path: Path) -> None:
     common = tmp_path / "git"
     kept = own.read(str(adapted.path / ".git"))

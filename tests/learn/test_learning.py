@@ -129,9 +129,11 @@ def test_a_model_is_trained_calibrated_and_measured(tmp_path: Path) -> None:
     trained = json.loads((again / "about.json").read_bytes())["trained"]
     assert trained == {**about["trained"], "network": about["trained"]["hunks"]}
     assert (again / NETWORK).read_bytes() == (tmp_path / "model" / NETWORK).read_bytes()
-    third = tmp_path / "third"
+    third, older = tmp_path / "third", json.loads((again / "about.json").read_bytes())
+    older["trained"]["network"] = 7
+    (again / "about.json").write_text(json.dumps(older), encoding="utf-8")
     assert assemble.main([*given[:-1], str(third), *kept[:-1], str(again), "--threads", "1"]) == 0
-    assert json.loads((third / "about.json").read_bytes())["trained"] == trained
+    assert json.loads((third / "about.json").read_bytes())["trained"] == {**trained, "network": 7}
     done = repo.tiebreak("learn", "evaluate", str(data), "--model", str(tmp_path / "model"))
     assert done.returncode == 0, done.stderr.decode()
     assert b"trained on, so too good: a" in done.stdout

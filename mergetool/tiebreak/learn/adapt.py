@@ -26,6 +26,7 @@ from tiebreak.ranker.company import OTHER, Beside
 from tiebreak.ranker.odds import log_odds
 from tiebreak.ranker.own import NOTHING, Habit, Own, places, rows, shares
 from tiebreak.ranker.situation import FILE, MERGE, SCOPES, SITUATIONS
+from tiebreak.text.source import is_source
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -124,10 +125,10 @@ def settled(model: Model, examples: Iterable[Example]) -> list[Settled]:
 def adapt(model: Model, hunks: Sequence[Settled], threads: int) -> Outcome:
     """Try a correction on later merges, then train it on all."""
     tried = list(forward(hunks, threads))
-    tables = {
-        situation: calibrated(tried, scope, model.calibrations[situation])
-        for situation, (scope, _) in SITUATIONS.items()
-    }
+    tables = dict[str, Calibration]()
+    for situation, (scope, source) in SITUATIONS.items():
+        of_kind = [one for one in tried if is_source(one.hunk.path) == source]
+        tables[situation] = calibrated(of_kind, scope, model.calibrations[situation])
     return Outcome(train(hunks, threads), compared(tried), tables)
 
 
@@ -222,8 +223,11 @@ def calibrated(tried: Sequence[Tried], scope: str, shipped: Calibration) -> Cali
     """The tables of corrected scores, from scores of merges that the correction had not seen.
 
     Probabilities lean on the shipped ones as on `SHRUNK` hunks. A bound is the lesser of two: by
-    hunks in clusters of merges, and by merges all of whose sure hunks were right.
+    hunks in clusters of merges, and by merges all of whose sure hunks were right. Without any hunk
+    there is none.
     """
+    if not tried:
+        return shipped._replace(steps=[])
     scores = np.array([score for one in tried for score in one.scores[scope]])
     right = np.array([right for one in tried for right in one.hunk.right])
     weight = len(tried) / (len(tried) + SHRUNK)

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from tiebreak.errors import InputError
 from tiebreak.learn import boosting, company, export, light, packed
 from tiebreak.learn.calibrate import tables, trained
 from tiebreak.learn.split import fold_of
@@ -106,7 +107,10 @@ def out_of_fold(data: Packed, runs: Path) -> Any:
     by_fold = dict[int, Any]()
     for run in runs.iterdir():
         if run.name != "-1":
-            by_fold |= dict.fromkeys(map(int, run.name.split("+")), _scores(run))
+            scores = _scores(run)
+            if len(scores) != len(data.hunks):
+                raise InputError(f"{run} judged other data: {len(scores)} hunks")
+            by_fold |= dict.fromkeys(map(int, run.name.split("+")), scores)
     parts = [
         np.exp(by_fold[fold][index, 1 : 1 + count].astype(np.float64))
         for index, (fold, count) in enumerate(zip(folds, data.counts, strict=True))

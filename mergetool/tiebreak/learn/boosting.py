@@ -2,9 +2,9 @@
 
 Each candidate is a row, right or wrong (LightGBM, Ke et al., NIPS 2017); the scores of a hunk's
 candidates are compared afterwards. Several forests that differ in their seeds alone are taken
-together: each sees another part of the rows and of the features, and their mean errs less than any
-(bagging, Breiman, Machine Learning 24, 1996). Out of fold, every hunk has a score from models that
-never saw its repository.
+together: each sees other rows and features and is denied the history of other hunks, and their mean
+errs less than any (bagging, Breiman, Machine Learning 24, 1996). Out of fold, every hunk has a
+score from models that never saw its repository.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def rows(packed: Packed, blind: Any = None) -> Any:
 
 
 def fit(packed: Packed, threads: int = 0) -> list[Any]:
-    """LightGBM models, one a forest, each of which knows the history of other hunks."""
+    """LightGBM models, one a forest; from each the history of a different `BLIND` is hidden."""
     return [_forest(packed, seed, threads) for seed in range(FORESTS)]
 
 

@@ -122,7 +122,8 @@ def doubt(packed: Packed, probabilities: Any) -> float:
     order = np.argsort(-probabilities[provable], kind="stable")
     sure, right = probabilities[provable][order], packed.right[provable][order]
     shares = right.cumsum() / np.arange(1, len(right) + 1)
-    good = np.nonzero(shares[FEW:] >= PROVEN)[0]
+    last_of_ties = np.append(sure[1:] < sure[:-1], True)
+    good = np.nonzero((shares >= PROVEN)[FEW:] & last_of_ties[FEW:])[0]
     if not len(good):
         return 1.0
     last = good[-1] + FEW

@@ -1,4 +1,4 @@
-"""The second look at a hunk: trees over what is expected of the other hunks of its merge.
+"""The second look at a hunk: trees over rivals and what is expected of the merge's other hunks.
 
 Trained on scores that the first look gave out of fold, and added to its log-odds
 (`tiebreak.ranker.company`).

@@ -2,14 +2,15 @@
 
     network.onnx     one hunk's candidates in, their scores out, NONE first; by ONNX Runtime
     trees.npy        boosted trees over the features of the candidates
-    company.npy      boosted trees over what is expected of the other hunks
+    company.npy      boosted trees over the rivals and what is expected of the other hunks
     light.npy        the same, for the light judge (`tiebreak.ranker.light`)
     vocabulary.json  the pieces of words
     about.json       names of features and strata, calibration, where it comes from
 
 The network reads the first of the features (`features.of_network`), the trees read all of them.
 A candidate's score is a mean of the log-odds that the network and the trees give it, as a chance.
-The second look (`Model.seconded`) adds what the other hunks of the merge speak for.
+The second look (`Model.seconded`) adds what a candidate's rivals and the other hunks of the merge
+speak for (`tiebreak.ranker.company`).
 """
 
 from __future__ import annotations
@@ -104,7 +105,7 @@ def kinds_of(features: Sequence[Sequence[float]]) -> list[int]:
 
 
 class Judging:
-    """What a model needs to judge: calibrations, the strata it knows, two forests."""
+    """What a model needs to judge: calibrations, the strata it knows, the trees of both looks."""
 
     def __init__(self, where: str, about: Mapping[str, Any], tables: str, company: str) -> None:
         """Load from the folder `where` the calibrations and the second look of these names."""
@@ -121,7 +122,7 @@ class Judging:
         raise NotImplementedError
 
     def seconded(self, scored: Scored, beside: Beside) -> list[float]:
-        """The scores once it is known what is expected of the other hunks."""
+        """The scores beside their rivals, once it is known what is expected of the other hunks."""
         odds = [log_odds(chance) for chance in scored.chances]
         return corrected(odds, self._company, rows(odds, scored.kinds, beside))
 

@@ -132,15 +132,14 @@ def read(common_dir: str) -> Kept:
     try:
         with open(os.path.join(here, ABOUT), "rb") as file:
             about: dict[str, Any] = json.load(file)
-        fits = about["model"] == digest(folder(), FILES)
+        if about["model"] != digest(folder(), FILES):
+            raise InputError(f"{here} was made for another shipped model")
         whole = about["trees"] == digest(here, [TREES])
         habits = {place: _habit(habit) for place, habit in about["habits"].items()}
         tables = {one: _calibration(about["calibrations"][one]) for one in SITUATIONS}
         found = Kept(int(about["merges"]), str(about["figures"]), habits, tables)
     except (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
         raise InputError(f"{here} cannot be read ({type(error).__name__})") from error
-    if not fits:
-        raise InputError(f"{here} was made for another shipped model")
     if not whole:
         raise InputError(f"{here} is damaged: {TREES} is not the file that {ABOUT} names")
     return found

@@ -1,8 +1,8 @@
 """In what situation a hunk is judged: each has calibrations of its own.
 
-How much is known of the merge moves the scores. And in source code a first choice of the same score
-is right more often, and more alike from repository to repository, than in configuration and
-documents: bounds for both together would be too low for the one and too high for the other.
+How much is known of the merge moves the scores. And what is sure in source code is right about as
+often in every repository, in configuration and documents it is not: bounds for both together would
+be too low for the one and too high for the other.
 """
 
 from __future__ import annotations

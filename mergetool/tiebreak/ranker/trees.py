@@ -1,6 +1,6 @@
 """Boosted trees over the features of a hunk's candidates, walked one by one.
 
-In plain Python: a hunk's sixteen candidates pass four hundred trees in some milliseconds, and
+In plain Python: a hunk's sixteen candidates pass some five hundred trees in some milliseconds, and
 importing numpy takes longer than a merge driver has for a whole file.
 Trees are small and deep thinking is left to the network; they know the counts, it knows the words.
 """
