@@ -217,6 +217,7 @@ def test_source_code_and_other_files_have_bounds_of_their_own() -> None:
         hunk = Document(path, [region], None, known).hunks[0]
         (judged,) = judge(hunk, [Candidate(b"x\n", "t", "why", "t/old")])
         assert judged.lower == lower
+        assert judged.evidence.endswith("real conflicts in source code") == (lower > 0)
 
 
 def test_where_the_history_is_not_known_nothing_has_a_bound() -> None:

@@ -23,6 +23,7 @@ from tiebreak.record import NamedTuple
 from tiebreak.resolve import propose
 from tiebreak.text import judge as rules
 from tiebreak.text.document import BASE, OURS, THEIRS
+from tiebreak.text.source import is_source
 from tiebreak.text.surroundings import surroundings
 from tiebreak.text.toolbox import TOOLBOX
 
@@ -122,7 +123,8 @@ class Learned:
         bounded = hunk.document.lineage is not None
         situation = situation_of(self._scope, hunk.path)
         tables = self._model.calibrations[situation]
-        by_model = Measure(tables, "the model's choice", "real conflicts")
+        kind = "source code" if is_source(hunk.path) else "other files"
+        by_model = Measure(tables, "the model's choice", f"real conflicts in {kind}")
         opinions = self._opinions(held, scores, by_model, bounded=bounded)
         if self._own is None or not bounded:
             return opinions
