@@ -32,21 +32,21 @@ FEW: Final = 60  # proofs that say something of their precision
 
 def tables(packed: Packed, scores: Mapping[str, Any]) -> dict[str, Any]:
     """The calibration of each situation, as `about.json` has it; `scores` are by scope."""
-    found = dict[str, Any]()
+    found, of_source = dict[str, Any](), np.array([hunk["source"] for hunk in packed.hunks])
     for scope, own in scores.items():
-        parts = _apart(packed, own)
-        limit = doubt(packed, _probabilities(packed, own, parts))
+        parts = _apart(packed, own, of_source)
+        limit = doubt(packed, _probabilities(own, packed.rows_of(of_source), parts))
         for source, of_part in parts.items():
             name = situation(scope, source=source)
             found[name] = calibration.to_json(of_part._replace(doubt=limit))
     return found
 
 
-def _apart(packed: Packed, scores: Any) -> dict[bool, Calibration]:
+def _apart(packed: Packed, scores: Any, of_source: Any) -> dict[bool, Calibration]:
     """Probabilities and bounds for source code and for other files, without a doubt yet."""
     found = {}
     for source in (True, False):
-        wanted = _source(packed) == source
+        wanted = of_source == source
         if wanted.any():
             part, own = packed.where(wanted), scores[packed.rows_of(wanted)]
             steps = ladder(verdicts(part, own))
@@ -56,19 +56,10 @@ def _apart(packed: Packed, scores: Any) -> dict[bool, Calibration]:
     return found
 
 
-def _probabilities(packed: Packed, scores: Any, parts: Mapping[bool, Calibration]) -> Any:
+def _probabilities(scores: Any, of_source: Any, parts: Mapping[bool, Calibration]) -> Any:
     """What the scores of all candidates stand for."""
-    of_each = packed.rows_of(_source(packed)).tolist()
-    return np.array(
-        [
-            parts[source].probability(score)
-            for source, score in zip(of_each, scores.tolist(), strict=True)
-        ]
-    )
-
-
-def _source(packed: Packed) -> Any:
-    return np.array([hunk["source"] for hunk in packed.hunks])
+    pairs = zip(of_source.tolist(), scores.tolist(), strict=True)
+    return np.array([parts[source].probability(score) for source, score in pairs])
 
 
 def trained(packed: Packed, scores: Mapping[str, Any]) -> dict[str, Any]:

@@ -115,8 +115,12 @@ def rows(odds: Sequence[float], kinds: Sequence[int], beside: Beside) -> list[li
 def _rivals(odds: Sequence[float]) -> list[tuple[float, float]]:
     """How far each candidate leads the best of the others, and what those are given together."""
     best, second = sorted([log_odds(0), log_odds(0), *odds])[:-3:-1]
-    total = sum(map(chance_of, odds))
-    return [(own - (second if own == best else best), total - chance_of(own)) for own in odds]
+    chances = [chance_of(own) for own in odds]
+    total = sum(chances)
+    return [
+        (own - (second if own == best else best), total - chance)
+        for own, chance in zip(odds, chances, strict=True)
+    ]
 
 
 def described(

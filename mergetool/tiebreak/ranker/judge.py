@@ -18,7 +18,7 @@ from tiebreak.ranker.features import Setting, Texts
 from tiebreak.ranker.hands import Offer, hold
 from tiebreak.ranker.light import Light
 from tiebreak.ranker.model import Model, folder
-from tiebreak.ranker.situation import FILE, MERGE, situation_of
+from tiebreak.ranker.situation import FILE, MERGE, situation
 from tiebreak.record import NamedTuple
 from tiebreak.resolve import propose
 from tiebreak.text import judge as rules
@@ -121,14 +121,15 @@ class Learned:
     ) -> list[Opinion]:
         """The model's opinions, as this repository's merges correct them. A doubt stays one."""
         bounded = hunk.document.lineage is not None
-        situation = situation_of(self._scope, hunk.path)
-        tables = self._model.calibrations[situation]
-        kind = "source code" if is_source(hunk.path) else "other files"
+        source = is_source(hunk.path)
+        name = situation(self._scope, source=source)
+        tables = self._model.calibrations[name]
+        kind = "source code" if source else "other files"
         by_model = Measure(tables, "the model's choice", f"real conflicts in {kind}")
         opinions = self._opinions(held, scores, by_model, bounded=bounded)
         if self._own is None or not bounded:
             return opinions
-        own = self._own.tables(self._model.calibrations, situation)
+        own = self._own.tables(self._model.calibrations, name)
         by_own = Measure(own, "the adapted model's choice", "conflicts of this repository")
         corrected = self._own.corrected(scores, kinds, hunk.path)
         return [

@@ -9,8 +9,6 @@ from __future__ import annotations
 
 from typing import Final
 
-from tiebreak.text.source import is_source
-
 MERGE: Final = "merge"  # all conflicts of the merge are known
 FILE: Final = "file"  # those of one file are
 SCOPES: Final = (MERGE, FILE)
@@ -19,11 +17,6 @@ SCOPES: Final = (MERGE, FILE)
 def situation(scope: str, *, source: bool) -> str:
     """The name of the calibrations for hunks of source code, or of other files."""
     return f"{scope}/{'source' if source else 'other'}"
-
-
-def situation_of(scope: str, path: str) -> str:
-    """The same for a file of this name."""
-    return situation(scope, source=is_source(path))
 
 
 SITUATIONS: Final = {
