@@ -12,6 +12,9 @@ nothing better spoke. A stratum seen on fewer than `FEW` hunks is counted with i
 stratum that is never first, because a better one always speaks too, closes the list with what it
 is alone.
 
+A generator that came later can be measured by itself (``--only``): its strata are put into the
+table that is there, whose other lines stay as they were measured.
+
 The table of languages says, for each, how often the first structural proposal was right (those of
 `tiebreak.text.judge.BY_LANGUAGE`). A language seen on fewer than `FEW` hunks is not in it, and then
 its structural proposals are only suggested.
@@ -82,7 +85,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     hunks = [h for h in located(records.distinct(records.read(options.dumps), set())) if _tunes(h)]
     lines = calibrate(hunks)
     _show(lines, len(hunks))
-    if options.output:
+    if options.output and options.only:
+        known = options.output.read_text(encoding="utf-8")
+        options.output.write_text(added(known, lines, options.only), encoding="utf-8")
+    elif options.output:
         options.output.write_text(table(lines, hunks), encoding="utf-8")
     languages = by_language(hunks)
     _show(languages, len(hunks), "The first structural proposal, by language, in %")
@@ -96,6 +102,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("dumps", nargs="+", type=Path, metavar="DUMP")
     parser.add_argument("--output", type=Path, help=f"write the table (usually {PRECISION.name})")
+    parser.add_argument("--only", metavar="GENERATOR", help="keep the table but for its strata")
     parser.add_argument("--languages", type=Path, help="write the table of languages")
     return parser
 
@@ -212,11 +219,27 @@ def table(lines: Sequence[Line], hunks: Sequence[HunkRecord], first: str = "stra
         f"# {', '.join(repositories)}",
         f"# {first}\tright\tseen\tlower",
     ]
-    rows = [
-        f"{line.stratum}\t{line.right}\t{len(line.shots)}\t{line.lower:.4f}"
-        for line in sorted(lines, key=lambda line: line.stratum)
-    ]
+    rows = [_row(line) for line in sorted(lines, key=lambda line: line.stratum)]
     return "\n".join([*head, *rows]) + "\n"
+
+
+def added(known: str, lines: Sequence[Line], generator: str) -> str:
+    """A table with the lines of one generator, which came later, in place of those it had."""
+    mine = [line for line in lines if _generator(line.stratum) == generator]
+    told = f"# {generator}: later, by itself; "
+    rows = [r for r in known.splitlines() if _generator(r) != generator and not r.startswith(told)]
+    head = [row for row in rows if row.startswith("#")]
+    rest = sorted([*rows[len(head) :], *map(_row, mine)])
+    told += f"{sum(len(line.shots) for line in mine)} hunks"
+    return "\n".join([*head[:-1], told, head[-1], *rest]) + "\n"
+
+
+def _generator(row: str) -> str:
+    return row.partition("\t")[0].partition("/")[0]
+
+
+def _row(line: Line) -> str:
+    return f"{line.stratum}\t{line.right}\t{len(line.shots)}\t{line.lower:.4f}"
 
 
 def _show(lines: Sequence[Line], hunks: int, title: str = "Decision list, in %") -> None:

@@ -202,6 +202,18 @@ def test_the_table_is_sorted_and_says_where_it_comes_from() -> None:
     assert "80 distinct hunks" in text
 
 
+def test_a_generator_that_came_later_leaves_the_other_lines_alone() -> None:
+    early = [*spread("ta/a", 40, 0, 0), *spread("s/a", 30, 10, 100)]
+    text = known = calibrate.table(calibrate.calibrate(early), early)
+    for right in (30, 35):  # measured again, it is there once
+        later = [*spread("ta/a", 10, 30, 0), *spread("t", right, 10, 200)]
+        text = calibrate.added(text, calibrate.calibrate(later), "t")
+        mine = [line for line in text.splitlines() if line.startswith(("t\t", "# t:"))]
+        assert mine[0] == f"# t: later, by itself; {right + 10} hunks"
+        assert mine[1].split("\t")[:3] == ["t", str(right), str(right + 10)]
+        assert [line for line in text.splitlines() if line not in mine] == known.splitlines()
+
+
 def test_only_the_tuning_half_calibrates(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

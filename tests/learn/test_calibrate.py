@@ -22,6 +22,7 @@ def packed(source: list[bool], right: list[bool]) -> Packed:
         [{"repo": f"r{n % 10}", "source": code} for n, code in enumerate(source)],
         ["provable"],
         [],
+        np.zeros(2 * len(source), int),
     )
 
 
@@ -51,9 +52,8 @@ def proofs(*groups: tuple[float, int, int]) -> tuple[Packed, np.ndarray]:
     sure = [chance for chance, good, bad in groups for _ in range(good + bad)]
     hunks = [{"repo": "r", "source": n % 2 == 0} for n in range(len(right))]
     ones = np.ones((len(right), 1))
-    return Packed(ones, np.array(right), ones[:, 0].astype(int), hunks, ["provable"], []), np.array(
-        sure
-    )
+    one = ones[:, 0].astype(int)
+    return Packed(ones, np.array(right), one, hunks, ["provable"], [], one), np.array(sure)
 
 
 def test_proofs_are_doubted_where_too_few_above_them_are_right() -> None:
@@ -71,7 +71,7 @@ def test_of_equally_sure_proofs_all_are_doubted_or_none() -> None:
 def test_some_hunks_are_shown_without_their_history() -> None:
     counts = np.array([2, 3])
     features = np.ones((5, len(names())))
-    data = Packed(features, np.zeros(5, bool), counts, [{}, {}], list(names()), [])
+    data = Packed(features, np.zeros(5, bool), counts, [{}, {}], names(), [], counts.repeat(counts))
     shown = boosting.rows(data, np.array([False, True]))[:, : len(names())]
     columns = past.columns(names())
     hidden = np.zeros_like(shown, bool)
@@ -84,9 +84,11 @@ def test_some_hunks_are_shown_without_their_history() -> None:
 @pytest.mark.parametrize("wanted", [[True, False], [False, True]])
 def test_some_hunks_are_taken_with_all_their_candidates(wanted: list[bool]) -> None:
     features = np.arange(5.0)[:, None]
-    data = Packed(features, features[:, 0] > 2, np.array([2, 3]), [{"n": 0}, {"n": 1}], ["a"], [])
+    hunks, kinds = [{"n": 0}, {"n": 1}], np.arange(5)
+    data = Packed(features, features[:, 0] > 2, np.array([2, 3]), hunks, ["a"], [], kinds)
     part = data.where(np.array(wanted))
     rows = [0, 1] if wanted[0] else [2, 3, 4]
     assert part.features[:, 0].tolist() == rows
     assert part.right.tolist() == [row > 2 for row in rows]
+    assert part.kinds.tolist() == rows
     assert (part.counts.tolist(), part.hunks) == ([len(rows)], [{"n": int(wanted[1])}])

@@ -168,7 +168,9 @@ def test_flat_trees_say_what_lightgbm_says(tmp_path: Path) -> None:
     features = np.concatenate(hunks)
     counts = np.array([len(hunk) for hunk in hunks])
     right = features[:, 0] + features[:, 50] > 0
-    data = Packed(features, right, counts, [{}] * len(hunks), list(names()), [])
+    data = Packed(
+        features, right, counts, [{}] * len(hunks), names(), [], np.zeros(len(right), int)
+    )
     models = boosting.fit(data, 1)
     np.save(tmp_path / "trees.npy", boosting.flat(models))
     trees = Trees(read(str(tmp_path / "trees.npy")))

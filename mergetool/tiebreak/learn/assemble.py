@@ -3,8 +3,8 @@
     python -m tiebreak.learn.assemble DATA.npz RUNS -o MODEL --vocabulary VOCABULARY
 
 RUNS holds the folders that `tiebreak.learn.fit` wrote: ``-1`` trained on everything, and others
-each named for what was held out, ``0`` or ``1+3``, so that every fold is in one of them. The trees
-are trained here. With ``--network OTHER`` the network is that of another model.
+each named for what was held out, ``0`` or ``1+3``, so that every fold is in one of them. Trees and
+chooser are trained here. With ``--network OTHER`` the network is that of another model.
 """
 
 from __future__ import annotations
@@ -17,13 +17,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+import torch
 
 from tiebreak.errors import InputError
-from tiebreak.learn import boosting, company, export, light, packed
+from tiebreak.learn import boosting, chooser, company, export, light, packed
 from tiebreak.learn.calibrate import tables, trained
 from tiebreak.learn.split import fold_of
 from tiebreak.ranker.features import names
-from tiebreak.ranker.model import COMPANY, NETWORK, TREES, blended
+from tiebreak.ranker.model import CHOOSER, COMPANY, NETWORK, TREES, blended
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -56,14 +57,17 @@ class Parts(NamedTuple):
 
 
 def build(parts: Parts, model: Path, threads: int) -> None:
-    """Train the trees, calibrate, and write all files of a model."""
+    """Train trees and chooser, calibrate, and write all files of a model."""
     data = packed.load(parts.arrays)
     model.mkdir(parents=True, exist_ok=True)
     np.save(model / TREES, boosting.flat(boosting.fit(data, threads)))
+    if threads:
+        torch.set_num_threads(threads)
+    export.chooser_to_onnx(chooser.fit(data), model / CHOOSER)
     shutil.copyfile(parts.vocabulary, model / "vocabulary.json")
-    saved = _network(parts.runs, model) if parts.other is None else _kept(parts.other, model)
+    saved = _network(parts.runs, model) if parts.other is None else _kept(parts.other, model, data)
     logits = boosting.out_of_fold(data, threads)
-    first = blend(out_of_fold(data, parts.runs), logits)
+    first = blend(out_of_fold(data, parts.runs), chooser.out_of_fold(data), logits)
     scores = company.build(data, first, model / COMPANY, threads)
     text = export.about(
         saved,
@@ -81,11 +85,17 @@ def _network(runs: Path, model: Path) -> dict[str, Any]:
     return saved
 
 
-def _kept(other: Path, model: Path) -> dict[str, Any]:
-    """Copy the network of another model; what is told of it, with the features of today."""
+def _kept(other: Path, model: Path, data: Packed) -> dict[str, Any]:
+    """Copy the network of another model; what is told of it, with features and strata of today.
+
+    Strata that the network does not know come after those that it does.
+    """
     about = json.loads((other / "about.json").read_bytes())
+    known = about["strata"][: about["shape"]["strata"]]
+    if data.strata[: len(known)] != known:
+        raise InputError(f"the strata of the data are others than those of {other}")
     shutil.copyfile(other / NETWORK, model / NETWORK)
-    return {**about, "features": names()}
+    return {**about, "features": names(), "strata": data.strata}
 
 
 def _with(saved: Mapping[str, Any], found: dict[str, Any]) -> dict[str, Any]:
@@ -96,9 +106,9 @@ def _with(saved: Mapping[str, Any], found: dict[str, Any]) -> dict[str, Any]:
     return {**found, **hunks, "repositories": sorted(repositories)}
 
 
-def blend(chances: Any, logits: Any) -> Any:
+def blend(by_network: Any, by_chooser: Any, logits: Any) -> Any:
     """The scores that the model gives, of all candidates."""
-    return np.array(blended(list(chances), list(logits)))
+    return np.array(blended(list(by_network), list(by_chooser), list(logits)))
 
 
 def out_of_fold(data: Packed, runs: Path) -> Any:

@@ -1,23 +1,27 @@
 """From a trained network to the files that the driver runs: ONNX.
 
-The graph takes one hunk: its candidates' sequences, padded to one length, and gives their scores,
-NONE first; `about.json` beside it has what else the judge must know. Numbers stay 32-bit floats: at
-this size integers of 8 bits would save six megabytes and blur the scores.
+A graph takes one hunk: what it reads of the candidates, sequences padded to one length, and gives
+their scores, NONE first; `about.json` beside it has what else the judge must know. Numbers stay
+32-bit floats: at this size integers of 8 bits would save six megabytes and blur the scores.
 """
 
 from __future__ import annotations
 
 import json
 import tempfile
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import torch
+from torch import Tensor, nn
 
 from tiebreak.learn.network import Ranker, Shape
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
+
+    from tiebreak.learn.chooser import Chooser
 
 INPUTS: Final = ("pieces", "codes", "words", "seams", "real", "features", "strata")
 OPSET: Final = 17
@@ -33,7 +37,7 @@ def load(path: Path) -> tuple[Ranker, dict[str, Any]]:
 
 
 def to_onnx(ranker: Ranker, target: Path) -> None:
-    """Write the graph, as ONNX Runtime loads it fastest."""
+    """Write the graph of the ranker, as ONNX Runtime loads it fastest."""
     n, length = 3, 24
     shape = ranker.shape
     example = (
@@ -48,16 +52,35 @@ def to_onnx(ranker: Ranker, target: Path) -> None:
     axes: dict[str, Mapping[int, str]] = {
         name: {0: "candidates", 1: "length"} for name in INPUTS[:5]
     }
-    axes |= {"features": {0: "candidates"}, "strata": {0: "candidates"}, "scores": {0: "choices"}}
-    with tempfile.TemporaryDirectory() as folder:
+    _write(ranker, example, INPUTS, axes, target)
+
+
+def chooser_to_onnx(chooser: Chooser, target: Path) -> None:
+    """Write the graph of the chooser, likewise."""
+    n = 3
+    example = torch.zeros(n, len(chooser.middle)), torch.zeros(n, dtype=torch.int64)
+    _write(chooser, example, INPUTS[5:], {}, target)
+
+
+def _write(
+    network: nn.Module,
+    example: tuple[Tensor, ...],
+    inputs: Sequence[str],
+    axes: Mapping[str, Mapping[int, str]],
+    target: Path,
+) -> None:
+    """Write a graph whose last inputs are features and strata; `axes` are of those before."""
+    ends = {"features": {0: "candidates"}, "strata": {0: "candidates"}, "scores": {0: "choices"}}
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # the new exporter needs two packages
         full = Path(folder) / "full.onnx"
         torch.onnx.export(
-            ranker,
+            network,
             example,
             str(full),
-            input_names=list(INPUTS),
+            input_names=list(inputs),
             output_names=["scores"],
-            dynamic_axes=axes,
+            dynamic_axes={**axes, **ends},
             opset_version=OPSET,
             dynamo=False,
         )

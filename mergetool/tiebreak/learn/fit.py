@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 from tiebreak.learn.batches import Batch, Data, means_by_hunk, renamed
@@ -100,7 +100,7 @@ class Training:
         self.train = [i for i in self.train if _wanted(hunks[i], options)]
         self.watch = [i for i, fold in enumerate(folds) if fold in options.fold]
         self.optimizer = torch.optim.AdamW(
-            _groups(self.ranker), lr=options.rate, betas=(0.9, 0.98), weight_decay=DECAY
+            groups(self.ranker), lr=options.rate, betas=(0.9, 0.98), weight_decay=DECAY
         )
         self.generator = torch.Generator(device=data.device).manual_seed(options.seed)
         self.random = np.random.default_rng(options.seed)
@@ -155,7 +155,7 @@ class Training:
             if over >= 1:
                 break
             for group in self.optimizer.param_groups:
-                group["lr"] = self.options.rate * _schedule(over)
+                group["lr"] = self.options.rate * schedule(over)
             batch = self.data.batch(hunks, swap=bool(self.random.integers(2)))
             with _mixed(self.data.device):
                 loss = self._loss(batch)
@@ -268,17 +268,17 @@ def listwise(scores: Tensor, right: Tensor) -> Tensor:
     return -logs.logsumexp(-1).mean()
 
 
-def _schedule(over: float) -> float:
+def schedule(over: float) -> float:
     """Linear warm-up, then a cosine to a hundredth."""
     if over < WARM:
         return over / WARM
     return 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * (over - WARM) / (1 - WARM)))
 
 
-def _groups(ranker: Ranker) -> list[dict[str, Any]]:
+def groups(network: nn.Module) -> list[dict[str, Any]]:
     """Matrices decay; vectors do not."""
-    matrices = [p for p in ranker.parameters() if p.ndim > 1]
-    vectors = [p for p in ranker.parameters() if p.ndim <= 1]
+    matrices = [p for p in network.parameters() if p.ndim > 1]
+    vectors = [p for p in network.parameters() if p.ndim <= 1]
     return [{"params": matrices}, {"params": vectors, "weight_decay": 0.0}]
 
 

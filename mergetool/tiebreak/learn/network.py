@@ -55,7 +55,7 @@ class Block(nn.Module):
         """`x` is (batch, length, width); `mask` (batch, 1, 1, length), 0 or minus infinity."""
         batch, length, width = x.shape
         mixed = self.mix(self.before(x)).view(batch, length, 3, self.heads, width // self.heads)
-        query, key, value = mixed.permute(2, 0, 3, 1, 4)
+        query, key, value = mixed.permute(2, 0, 3, 1, 4).unbind(0)
         seen = functional.scaled_dot_product_attention(query, key, value, attn_mask=mask)
         x = x + self.drop(self.out(seen.transpose(1, 2).reshape(batch, length, width)))
         return x + self.drop(self.down(functional.gelu(self.up(self.after(x)))))
@@ -101,7 +101,7 @@ class Ranker(nn.Module):
         places = torch.arange(pieces.shape[1], device=pieces.device)
         x = self.piece(pieces) + self.code(codes) + self.word(words) + self.seam(seams)
         x = self.drop(x + self.place(places))
-        mask = _mask(real, x.dtype)
+        mask = masked(real, x.dtype)
         for block in self.blocks:
             x = block(x, mask)
         x = self.norm(x)
@@ -115,7 +115,7 @@ class Ranker(nn.Module):
         own = means + self.stratum(strata) + self.feature(flat).view(hunks, candidates, width)
         x = torch.cat([self.none.expand(hunks, 1, width).to(own.dtype), own], 1)
         real = torch.cat([present.new_ones(hunks, 1), present], 1)
-        mask = _mask(real, x.dtype)
+        mask = masked(real, x.dtype)
         for block in self.compare:
             x = block(x, mask)
         scores: Tensor = self.score(self.last(x)).squeeze(-1).float()
@@ -137,7 +137,8 @@ class Ranker(nn.Module):
         return self.rank(means.unsqueeze(0), features.unsqueeze(0), strata.unsqueeze(0), present)[0]
 
 
-def _mask(real: Tensor, kind: torch.dtype) -> Tensor:
+def masked(real: Tensor, kind: torch.dtype) -> Tensor:
+    """What is added to attention (n, 1, 1, length), so that only what is `real` is seen."""
     return torch.zeros(real.shape, dtype=kind, device=real.device).masked_fill(~real, -1e4)[
         :, None, None, :
     ]

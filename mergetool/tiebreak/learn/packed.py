@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class Packed(NamedTuple):
-    """One row a candidate in `features` and `right`; `counts` says how many a hunk has."""
+    """One row a candidate in `features`, `right` and `kinds`; `counts` says how many a hunk has."""
 
     features: Any
     right: Any
@@ -20,6 +20,7 @@ class Packed(NamedTuple):
     hunks: list[dict[str, Any]]  # digest, repo, language, whole, source, reach, time, merge, file
     names: list[str]  # of the features
     strata: list[str]
+    kinds: Any  # the stratum of each row, as its place in `strata`
 
     @property
     def firsts(self) -> Any:
@@ -36,6 +37,7 @@ class Packed(NamedTuple):
         return self._replace(
             features=self.features[rows],
             right=self.right[rows],
+            kinds=self.kinds[rows],
             counts=self.counts[wanted],
             hunks=[hunk for hunk, want in zip(self.hunks, wanted, strict=True) if want],
         )
@@ -52,4 +54,5 @@ def load(path: Path) -> Packed:
         about["hunks"],
         about["features"],
         about["strata"],
+        raw["strata"].astype(np.int64),
     )

@@ -1,14 +1,16 @@
 """The shipped model: its files, and running it.
 
     network.onnx     one hunk's candidates in, their scores out, NONE first; by ONNX Runtime
+    chooser.onnx     the same from the features of the candidates alone
     trees.npy        boosted trees over the features of the candidates
     company.npy      boosted trees over the rivals and what is expected of the other hunks
     light.npy        the same, for the light judge (`tiebreak.ranker.light`)
     vocabulary.json  the pieces of words
     about.json       names of features and strata, calibration, where it comes from
 
-The network reads the first of the features (`features.of_network`), the trees read all of them.
-A candidate's score is a mean of the log-odds that the network and the trees give it, as a chance.
+The network reads the first of the features (`features.of_network`) and knows the first of the
+strata, as many as there were when it was trained; the others read all of them.
+A candidate's score is a mean of the log-odds that network, chooser and trees give it, as a chance.
 The second look (`Model.seconded`) adds what a candidate's rivals and the other hunks of the merge
 speak for (`tiebreak.ranker.company`).
 """
@@ -40,8 +42,10 @@ TREES: Final = "trees.npy"
 COMPANY: Final = "company.npy"
 LIGHT: Final = "light.npy"
 NETWORK: Final = "network.onnx"
-FILES: Final = (NETWORK, TREES, COMPANY, LIGHT, "vocabulary.json", "about.json")
-SHARE: Final = 0.15  # of the network in the score; chosen out of fold
+CHOOSER: Final = "chooser.onnx"
+FILES: Final = (NETWORK, CHOOSER, TREES, COMPANY, LIGHT, "vocabulary.json", "about.json")
+SHARE: Final = 0.10  # of the network in the score; both chosen out of fold
+CHOSEN: Final = 0.25  # of the chooser
 NEEDS: Final = ("numpy", "onnxruntime")
 
 
@@ -75,7 +79,8 @@ def about_of(where: str) -> dict[str, Any]:
         with open(os.path.join(where, "about.json"), "rb") as file:
             about: dict[str, Any] = json.load(file)
         fits = about["features"] == names() and isinstance(about["strata"], list)
-    except (OSError, ValueError, KeyError) as error:
+        fits = fits and isinstance(about["shape"]["strata"], int)
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(f"{where} holds no model: {error!r}") from error
     if not fits:
         raise InputError(f"the model in {where} was made by another version of tiebreak")
@@ -132,19 +137,13 @@ class Model(Judging):
 
     def __init__(self, where: str) -> None:
         """Load the files in the folder `where`; `InputError` when they do not fit this version."""
-        import onnxruntime
-
         self.about = about_of(where)
         super().__init__(where, self.about, "calibrations", COMPANY)
         self._pieces = vocabulary.load(os.path.join(where, "vocabulary.json"))
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 1  # others wait busily: twice the work, for a little time
-        options.log_severity_level = 3
-        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-        self._session = onnxruntime.InferenceSession(
-            os.path.join(where, NETWORK), options, providers=["CPUExecutionProvider"]
+        self._network, self._chooser = (
+            _session(os.path.join(where, name)) for name in (NETWORK, CHOOSER)
         )
-        self._features = len(of_network())
+        self._features, self._read = len(of_network()), self.about["shape"]["strata"]
 
     def scores(self, case: Case) -> Scored | None:
         """See `Judging.scores`."""
@@ -153,23 +152,48 @@ class Model(Judging):
             return None
         strata = [self._strata.get(hand.stratum, 0) for hand in case.hands]
         features = [sequence.features for sequence in encoded.sequences]
-        inputs = _inputs(encoded, [one[: self._features] for one in features], strata)
-        says = _softmax([float(score) for score in self._session.run(None, inputs)[0]])
-        chances = blended(says[1:], self._trees.logits(features))
+        known = [number if number < self._read else 0 for number in strata]
+        read = _told([one[: self._features] for one in features], known)
+        by_network = _chances(self._network, {**_sequences(encoded), **read})
+        by_chooser = _chances(self._chooser, _told(features, strata))
+        chances = blended(by_network, by_chooser, self._trees.logits(features))
         return Scored(chances, kinds_of(features))
 
 
-def blended(chances: Sequence[float], logits: Sequence[float]) -> list[float]:
-    """The network's chances and the trees' log-odds of each candidate, in one score."""
+def blended(
+    by_network: Sequence[float], by_chooser: Sequence[float], logits: Sequence[float]
+) -> list[float]:
+    """The chances of each candidate by the networks, its log-odds by the trees, in one score."""
     return [
-        chance_of(SHARE * log_odds(chance) + (1 - SHARE) * logit)
-        for chance, logit in zip(chances, logits, strict=True)
+        chance_of(SHARE * log_odds(read) + CHOSEN * log_odds(chosen) + (1 - SHARE - CHOSEN) * logit)
+        for read, chosen, logit in zip(by_network, by_chooser, logits, strict=True)
     ]
 
 
-def _inputs(
-    encoded: Encoded, features: Sequence[Sequence[float]], strata: Sequence[int]
-) -> dict[str, Any]:
+def _session(path: str) -> Any:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1  # others wait busily: twice the work, for a little time
+    options.log_severity_level = 3
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+
+
+def _chances(session: Any, inputs: dict[str, Any]) -> list[float]:
+    """What a graph gives each candidate."""
+    return _softmax([float(score) for score in session.run(None, inputs)[0]])[1:]
+
+
+def _told(features: Sequence[Sequence[float]], strata: Sequence[int]) -> dict[str, Any]:
+    """What is counted of candidates, for a graph."""
+    import numpy as np
+
+    return {"features": np.array(features, np.float32), "strata": np.array(strata, np.int64)}
+
+
+def _sequences(encoded: Encoded) -> dict[str, Any]:
+    """What is written in them, for a graph."""
     import numpy as np
 
     sequences = encoded.sequences
@@ -191,8 +215,6 @@ def _inputs(
         "words": column("words"),
         "seams": column("seams"),
         "real": np.arange(shape[1])[None] < lengths,
-        "features": np.array(features, np.float32),
-        "strata": np.array(strata, np.int64),
     }
 
 
