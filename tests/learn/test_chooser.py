@@ -53,7 +53,7 @@ def test_it_learns_to_compare_candidates() -> None:
 
 
 def test_every_hunk_is_judged_by_one_that_did_not_see_its_repository() -> None:
-    data = packed(2000, repositories=True)
+    data = packed(600, repositories=True)
     seen, found = chooser.chances(chooser.fit(data), data), chooser.out_of_fold(data)
     assert accuracy(data, found) < accuracy(data, seen) - 0.2
     sums = np.add.reduceat(found, data.firsts[:-1])
