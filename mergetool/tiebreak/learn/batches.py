@@ -119,10 +119,10 @@ class Data:
             self.kept[where],
             real,
             slot,
-            _table_of(features, slot, len(hunks)),
-            _table_of(strata, slot, len(hunks)),
-            _table_of(torch.ones_like(strata, dtype=torch.bool), slot, len(hunks)),
-            _table_of(self.right[number], slot, len(hunks)),
+            table_of(features, slot, len(hunks)),
+            table_of(strata, slot, len(hunks)),
+            table_of(torch.ones_like(strata, dtype=torch.bool), slot, len(hunks)),
+            table_of(self.right[number], slot, len(hunks)),
             torch.tensor(hunks),
         )
 
@@ -135,10 +135,11 @@ def renamed(words: Tensor, generator: torch.Generator) -> Tensor:
 
 def means_by_hunk(means: Tensor, batch: Batch) -> Tensor:
     """The sequences' means in a table (hunks, candidates, width)."""
-    return _table_of(means, batch.slots, len(batch.hunks))
+    return table_of(means, batch.slots, len(batch.hunks))
 
 
-def _table_of(rows: Tensor, slots: Tensor, hunks: int) -> Tensor:
+def table_of(rows: Tensor, slots: Tensor, hunks: int) -> Tensor:
+    """Rows in a table (hunks, candidates, ...), each at its slot; elsewhere zeros."""
     table = rows.new_zeros((hunks * MOST, *rows.shape[1:]))
     table[slots] = rows
     return table.view(hunks, MOST, *rows.shape[1:])

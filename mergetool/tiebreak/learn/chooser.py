@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from tiebreak.learn import boosting
+from tiebreak.learn.batches import table_of
 from tiebreak.learn.fit import BLIND, DECAY, groups, listwise, schedule
-from tiebreak.learn.network import Block, masked
+from tiebreak.learn.network import Block, compared
 from tiebreak.ranker import past
 from tiebreak.ranker.encoding import MOST
 
@@ -63,13 +63,7 @@ class Chooser(nn.Module):
         """Scores (hunks, 1 + candidates), NONE first, of (hunks, candidates, ...) inputs."""
         standard = ((features - self.middle) / self.spread).clamp(-FAR, FAR)
         own = self.drop(self.feature(standard) + self.stratum(strata))
-        x = torch.cat([self.none.expand(own.shape[0], 1, WIDTH), own], 1)
-        real = torch.cat([present.new_ones(present.shape[0], 1), present], 1)
-        mask = masked(real, x.dtype)
-        for block in self.compare:
-            x = block(x, mask)
-        scores: Tensor = self.score(self.last(x)).squeeze(-1)
-        return scores.masked_fill(~real, -1e4)
+        return compared(self, own, present)
 
     def forward(self, features: Tensor, strata: Tensor) -> Tensor:
         """The scores of one hunk: (candidates, features), (candidates,)."""
@@ -89,18 +83,17 @@ class Hunks(NamedTuple):
     def of(cls, data: Packed) -> Hunks:
         """Put each candidate into its place."""
         place = np.arange(len(data.right)) - np.repeat(data.firsts[:-1], data.counts)
-        slots = np.repeat(np.arange(len(data.counts)) * MOST, data.counts) + place
+        first = np.repeat(np.arange(len(data.counts)) * MOST, data.counts)
+        slots = torch.from_numpy(first + place)
 
-        def table(rows: Any, *, kind: Any) -> Tensor:
-            flat = np.zeros((len(data.counts) * MOST, *rows.shape[1:]), kind)
-            flat[slots] = rows
-            return torch.from_numpy(flat.reshape(-1, MOST, *rows.shape[1:]))
+        def table(rows: Any, kind: Any) -> Tensor:
+            return table_of(torch.from_numpy(rows.astype(kind)), slots, len(data.counts))
 
         return cls(
-            table(data.features, kind=np.float32),
-            table(data.kinds, kind=np.int64),
-            table(np.ones_like(data.right), kind=bool),
-            table(data.right, kind=bool),
+            table(data.features, np.float32),
+            table(data.kinds, np.int64),
+            table(np.ones_like(data.right), bool),
+            table(data.right, bool),
         )
 
     def some(self, numbers: Any) -> Hunks:
@@ -145,7 +138,7 @@ def chances(chooser: Chooser, data: Packed) -> Any:
     """The chance of every candidate to be the one that people chose."""
     hunks = Hunks.of(data)
     scores = chooser.choose(hunks.features, hunks.strata, hunks.present)
-    return functional.softmax(scores, -1)[:, 1:][hunks.present].double().numpy()
+    return scores.softmax(-1)[:, 1:][hunks.present].double().numpy()
 
 
 def out_of_fold(data: Packed) -> Any:

@@ -13,7 +13,7 @@ The shape follows listwise rankers over sets (Pang et al., "SetRank", SIGIR 2020
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -101,7 +101,7 @@ class Ranker(nn.Module):
         places = torch.arange(pieces.shape[1], device=pieces.device)
         x = self.piece(pieces) + self.code(codes) + self.word(words) + self.seam(seams)
         x = self.drop(x + self.place(places))
-        mask = masked(real, x.dtype)
+        mask = _mask(real, x.dtype)
         for block in self.blocks:
             x = block(x, mask)
         x = self.norm(x)
@@ -113,13 +113,7 @@ class Ranker(nn.Module):
         hunks, candidates, width = means.shape
         flat = self.feature_norm(features.reshape(hunks * candidates, -1))
         own = means + self.stratum(strata) + self.feature(flat).view(hunks, candidates, width)
-        x = torch.cat([self.none.expand(hunks, 1, width).to(own.dtype), own], 1)
-        real = torch.cat([present.new_ones(hunks, 1), present], 1)
-        mask = masked(real, x.dtype)
-        for block in self.compare:
-            x = block(x, mask)
-        scores: Tensor = self.score(self.last(x)).squeeze(-1).float()
-        return scores.masked_fill(~real, -1e4)
+        return compared(self, own, present)
 
     def forward(  # noqa: PLR0913, PLR0917  (the inputs of the exported graph)
         self,
@@ -137,7 +131,28 @@ class Ranker(nn.Module):
         return self.rank(means.unsqueeze(0), features.unsqueeze(0), strata.unsqueeze(0), present)[0]
 
 
-def masked(real: Tensor, kind: torch.dtype) -> Tensor:
+class Comparing(Protocol):
+    """A network that ends in a comparison of candidates: what stands for NONE, and the layers."""
+
+    none: nn.Parameter
+    compare: nn.ModuleList
+    last: nn.LayerNorm
+    score: nn.Linear
+
+
+def compared(network: Comparing, own: Tensor, present: Tensor) -> Tensor:
+    """Scores (hunks, 1 + candidates), NONE first, of states (hunks, candidates, width)."""
+    none = network.none.expand(own.shape[0], 1, own.shape[2]).to(own.dtype)
+    x = torch.cat([none, own], 1)
+    real = torch.cat([present.new_ones(present.shape[0], 1), present], 1)
+    mask = _mask(real, x.dtype)
+    for block in network.compare:
+        x = block(x, mask)
+    scores: Tensor = network.score(network.last(x)).squeeze(-1).float()
+    return scores.masked_fill(~real, -1e4)
+
+
+def _mask(real: Tensor, kind: torch.dtype) -> Tensor:
     """What is added to attention (n, 1, 1, length), so that only what is `real` is seen."""
     return torch.zeros(real.shape, dtype=kind, device=real.device).masked_fill(~real, -1e4)[
         :, None, None, :

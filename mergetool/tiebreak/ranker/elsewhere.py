@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 from tiebreak.record import NamedTuple
 from tiebreak.text.document import BASE, OURS, SIDES, THEIRS, Document
+from tiebreak.text.words import NAME
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -26,7 +27,6 @@ Counts = tuple[int, int, int, int, int, int]  # see `Elsewhere`
 Bag = Counter[bytes]
 
 LARGEST: Final = 1_000_000  # bytes of a version of a file; of a larger one the hunk alone is seen
-_WORD: Final = re.compile(rb"[A-Za-z_$\x80-\xff][\w$\x80-\xff]*")
 _SAYS: Final = re.compile(rb"\w")
 
 
@@ -97,7 +97,7 @@ def _changed(clean: Iterable[Region], side: str) -> int:
 
 def words_in(text: bytes) -> list[bytes]:
     """The words of a text that can be names."""
-    return _WORD.findall(text)
+    return NAME.findall(text)
 
 
 def lines_in(text: bytes) -> list[bytes]:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from tiebreak.text.document import Region
 
+NAME = re.compile(rb"[A-Za-z_$\x80-\xff][\w$\x80-\xff]*")  # a word that can be a name
 _WORD = re.compile(rb"[\w\x80-\xff]+|[^\w\s\x80-\xff]")
 
 

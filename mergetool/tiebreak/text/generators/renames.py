@@ -7,10 +7,10 @@ before, in base or on the other side, is no new name, and taking it is another e
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Final
 
 from tiebreak.conflict import Candidate
+from tiebreak.text import words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 NAME: Final = "renames"
 LARGEST: Final = 20_000  # bytes of a hunk
-_NAME: Final = re.compile(rb"[A-Za-z_$\x80-\xff][\w$\x80-\xff]*")
 
 
 def generate(hunk: Hunk) -> Iterator[Candidate[bytes]]:
@@ -30,12 +29,12 @@ def generate(hunk: Hunk) -> Iterator[Candidate[bytes]]:
     names, text = renamed(base, ours), theirs
     if not names:
         names, text = renamed(base, theirs), ours
-    written = _NAME.findall(text)
+    written = words.NAME.findall(text)
     if not names.keys() & set(written) or set(names.values()) & set(written):
         return
-    value = _NAME.sub(lambda found: names.get(found[0], found[0]), text)
+    value = words.NAME.sub(lambda found: names.get(found[0], found[0]), text)
     shown = ", ".join(f"{_shown(old)} is {_shown(new)} now" for old, new in names.items())
-    before = _NAME.findall(base)
+    before = words.NAME.findall(base)
     more = [_shown(old) for old in names if written.count(old) > before.count(old)]
     drops = tuple(f"the name {old} in new uses" for old in more)
     yield Candidate(value, NAME, f"one side only renamed: {shown}", NAME, drops=drops)
@@ -51,7 +50,7 @@ def renamed(base: bytes, side: bytes) -> Mapping[bytes, bytes]:
     >>> renamed(b"size = f(size, 1)", b"length = f(size, 1)")
     {}
     """
-    old, new = _NAME.findall(base), _NAME.findall(side)
+    old, new = words.NAME.findall(base), words.NAME.findall(side)
     if len(old) != len(new) or _between(base) != _between(side):
         return {}
     became = dict(zip(old, new, strict=True))
@@ -64,7 +63,7 @@ def renamed(base: bytes, side: bytes) -> Mapping[bytes, bytes]:
 
 def _between(text: bytes) -> list[bytes]:
     """What stands between the names, without white space."""
-    return [b"".join(part.split()) for part in _NAME.split(text)]
+    return [b"".join(part.split()) for part in words.NAME.split(text)]
 
 
 def _shown(name: bytes) -> str:
