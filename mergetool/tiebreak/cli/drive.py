@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from tiebreak.policy import Policy
     from tiebreak.text.file import Settings, TextMerge
     from tiebreak.text.language import Language
-    from tiebreak.text.recall import Find
 
 RESOLVED: Final = 120  # merged, nothing is left to do: driver/tiebreak-driver
 UNRESOLVED: Final = 121  # the file stays unmerged; %A is right as it is
@@ -162,6 +161,7 @@ def _keep_pointer(request: Request, ours: bytes) -> int:
 
 def _settings(request: Request, context: Context) -> Settings:
     from tiebreak.cli.judging import in_driver
+    from tiebreak.cli.remembering import remembered
     from tiebreak.recipe import NOTHING
     from tiebreak.text.file import Settings
     from tiebreak.text.markers import Labels
@@ -170,7 +170,8 @@ def _settings(request: Request, context: Context) -> Settings:
         request.label_ours, os.environ.get("GIT_PREFIX", "")
     )
     policy = NOTHING if text_only else _policy(request.path, context.config)
-    judge = None if text_only else in_driver(context.config)
+    common = common_dir(context.git_dir) if context.git_dir else None
+    judge = None if text_only else in_driver(context.config, common)
     return Settings(
         policy=policy,
         style=context.call.style or settings.style(context.config),
@@ -183,15 +184,8 @@ def _settings(request: Request, context: Context) -> Settings:
         trust_languages=True,  # else there are none: nobody would see what they suggest
         judge=judge,
         lineage=(lambda: _lineage(request, context)) if judge is not None else None,
-        remembered=None if text_only else _remembered(context),
+        remembered=None if text_only or common is None else remembered(context.config, common),
     )
-
-
-def _remembered(context: Context) -> Find | None:
-    """What was resolved before in this repository."""
-    from tiebreak.cli.remembering import remembered
-
-    return remembered(context.config, common_dir(context.git_dir)) if context.git_dir else None
 
 
 def _lineage(request: Request, context: Context) -> Lineage | None:

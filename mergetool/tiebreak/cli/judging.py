@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from tiebreak.errors import InputError
 from tiebreak.git import settings
+from tiebreak.record import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -20,17 +21,18 @@ if TYPE_CHECKING:
     from tiebreak.git.settings import Config
     from tiebreak.ranker.judge import Learned
     from tiebreak.ranker.own import Own
+    from tiebreak.ranker.precedents import Precedents
     from tiebreak.text.document import Document, Hunk
 
 
-def in_solve(config: Config) -> LearnedJudge | None:
+def in_solve(config: Config, common_dir: str | None) -> LearnedJudge | None:
     """The judge of `tiebreak solve`, and of the candidates that are shown; None: the rules."""
     if settings.judge(config) == settings.NEVER:
         return None
-    return LearnedJudge(own=settings.own_judge(config))
+    return LearnedJudge(_learned(config, common_dir))
 
 
-def in_driver(config: Config) -> Judge[Hunk, bytes] | None:
+def in_driver(config: Config, common_dir: str | None) -> Judge[Hunk, bytes] | None:
     """The judge of the merge driver, which starts anew for every file; None: the rules.
 
     That is the light one, for which nothing has to be imported, but where this repository has a
@@ -38,23 +40,35 @@ def in_driver(config: Config) -> Judge[Hunk, bytes] | None:
     """
     if settings.judge(config) != settings.ALWAYS:
         return None
-    return LearnedJudge(own=settings.own_judge(config), light=True)
+    return LearnedJudge(_learned(config, common_dir), light=True)
+
+
+class Here(NamedTuple):
+    """Where things of this repository that the judge may use are kept; None: not to be used."""
+
+    own: str | None = None  # the common git directory, for the repository's own judge
+    precedents: str | None = None  # the same, for its precedents
+
+
+def _learned(config: Config, common_dir: str | None) -> Here:
+    own, memory = settings.own_judge(config), settings.memory(config)
+    return Here(common_dir if own else None, common_dir if memory else None)
 
 
 class LearnedJudge:
     """The learned judge, loaded on first use; the rule judge where its model does not load."""
 
-    def __init__(self, *, own: bool = False, light: bool = False) -> None:
+    def __init__(self, here: Here, *, light: bool = False) -> None:
         """Nothing is loaded yet.
 
-        With `own`, what was learned from this repository corrects the model, if anything was; with
-        `light`, the light judge does where nothing was.
+        What was learned from this repository corrects the model, if anything was; with `light`, the
+        light judge does where nothing was.
         """
-        self._own, self._light = own, light
+        self._here, self._light = here, light
 
     @cached_property
     def _model(self) -> Learned | None:
-        return _load(partial(_made, own=self._own, light=self._light))
+        return _load(partial(_made, self._here, light=self._light))
 
     def load(self) -> bool:
         """Load the model now, where no file's time runs out over it; whether that is possible."""
@@ -79,20 +93,25 @@ class LearnedJudge:
             self._model.surveyed()
 
 
-def _light() -> Learned:
-    from tiebreak.ranker.judge import light
-
-    return light()
-
-
-def _made(*, own: bool, light: bool) -> Learned:
+def _made(here: Here, *, light: bool) -> Learned:
     """See `LearnedJudge`; the light judge, too, where the packages of the whole are missing."""
-    from tiebreak.ranker.judge import shipped
+    from tiebreak.ranker import judge
     from tiebreak.ranker.model import lacking
 
-    if lacking() or (light and not (own and _kept())):
-        return _light()
-    return shipped(adapted() if own else None)
+    precedents = _precedents(here.precedents)
+    if lacking() or (light and not _kept(here.own)):
+        return judge.light(precedents)
+    return judge.shipped(adapted(here.own), precedents)
+
+
+def _precedents(common_dir: str | None) -> Precedents | None:
+    """What `tiebreak learn remember` wrote down of this repository's conflicts."""
+    if common_dir is None:
+        return None
+    from tiebreak.ranker.casebook import Casebook
+
+    casebook = Casebook(common_dir)
+    return casebook.precedents() if casebook.exists() else None
 
 
 def _load(made: Callable[[], Learned]) -> Learned | None:
@@ -104,27 +123,21 @@ def _load(made: Callable[[], Learned]) -> Learned | None:
     return None
 
 
-def _kept(place: str | None = None) -> str | None:
-    """The git directory in which the repository at `place` keeps a judge of its own, if it does."""
-    from tiebreak.git.repository import find_repository
+def _kept(common_dir: str | None) -> bool:
+    """Whether a repository keeps a judge of its own."""
     from tiebreak.ranker import own
 
-    try:
-        common_dir = find_repository(place).common_dir
-    except InputError:
-        return None
-    return common_dir if own.exists(common_dir) else None
+    return common_dir is not None and own.exists(common_dir)
 
 
-def adapted(place: str | None = None) -> Own | None:
-    """What was learned from the merges of the repository at `place` (the current directory).
+def adapted(common_dir: str | None) -> Own | None:
+    """What was learned from the merges of a repository, by its common git directory.
 
     None without; one line says why where it cannot be used.
     """
     from tiebreak.ranker import own
 
-    common_dir = _kept(place)
-    if common_dir is None:
+    if common_dir is None or not own.exists(common_dir):
         return None
     try:
         return own.load(common_dir)

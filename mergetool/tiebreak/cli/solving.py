@@ -207,7 +207,7 @@ class Governed:
         self.config = config = dict(config_section(settings.KEYS))
         self.algorithm = algorithm_of("histogram", git_version())
         self.style = settings.style(config)
-        self.judge = in_solve(config)
+        self.judge = in_solve(config, repository.common_dir)
         self.remembered = remembered(config, repository.common_dir)
         self.seconds = settings.timeout(config)
         self._allowed = settings.allowed(config)

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 __all__ = ["CODES", "Case", "Encoded", "Hand", "Sequence_", "Setting", "Texts", "encode"]
 
-MOST: Final = 16  # candidates that are judged, the rule judge's best first
+MOST: Final = 24  # candidates that are judged, the rule judge's best first
 LONGEST: Final = 256  # pieces of a sequence
 NEAR: Final = 6  # shared tokens that stay on each side of an edit
 AROUND: Final = 12  # tokens of context before and after
@@ -81,7 +81,7 @@ class Encoded(NamedTuple):
 
 def encode(case: Case, pieces: Pieces) -> Encoded | None:
     """Encode a hunk; None when it is too large to be judged."""
-    alignment = _aligned(case)
+    alignment = aligned(case.texts)
     if alignment is None:
         return None
     before, after = lex(case.before)[-AROUND:], lex(case.after)[:AROUND]
@@ -97,12 +97,13 @@ def encode(case: Case, pieces: Pieces) -> Encoded | None:
 
 def features_of(case: Case) -> list[list[float]] | None:
     """The features of every candidate alone; None when the hunk is too large to be judged."""
-    alignment = _aligned(case)
+    alignment = aligned(case.texts)
     return None if alignment is None else [found for _, found in _described(case, alignment)]
 
 
-def _aligned(case: Case) -> Alignment | None:
-    sides = [lex(text) for text in case.texts]
+def aligned(texts: Texts) -> Alignment | None:
+    """The columns of a hunk; None when it is too large to be judged."""
+    sides = [lex(text) for text in texts]
     return None if sum(map(len, sides)) > TOKENS else Alignment(*sides)
 
 
