@@ -73,7 +73,7 @@ def replay(path: Path, limits: Limits, shots: Shots) -> int:
             conflicts = list(resolved(history, merge))
             hunks += len(conflicts)
             count(conflicts, known, shots, name_of(path))
-            for digest, memory in memories(history, merge, conflicts):
+            for digest, memory in memories(history, merge):
                 known[digest].append(memory)
     return hunks
 

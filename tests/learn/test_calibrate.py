@@ -10,8 +10,7 @@ from tiebreak.learn.calibrate import doubt, tables
 from tiebreak.learn.packed import Packed
 from tiebreak.ranker import past
 from tiebreak.ranker.features import names
-from tiebreak.ranker.precedents import COLUMNS
-from tiebreak.ranker.situation import VIEWS, situation
+from tiebreak.ranker.situation import SCOPES, situation
 
 
 def packed(source: list[bool], right: list[bool]) -> Packed:
@@ -24,7 +23,6 @@ def packed(source: list[bool], right: list[bool]) -> Packed:
         ["provable"],
         [],
         np.zeros(2 * len(source), int),
-        np.zeros((2 * len(source), COLUMNS)),
     )
 
 
@@ -32,9 +30,9 @@ def test_source_code_and_other_files_are_counted_apart() -> None:
     source = [n % 2 == 0 for n in range(200)]
     data = packed(source, source)  # right in source code, and nowhere else
     scores = np.array([0.9, 0.1] * 200)
-    found = tables(data, dict.fromkeys(VIEWS, scores))
-    for view in VIEWS:
-        code, other = (found[situation(view, source=source)] for source in (True, False))
+    found = tables(data, dict.fromkeys(SCOPES, scores))
+    for scope in SCOPES:
+        code, other = (found[situation(scope, source=source)] for source in (True, False))
         assert {tuple(step[1:3]) for step in code["steps"]} == {(100, 100)}
         assert {tuple(step[1:3]) for step in other["steps"]} == {(0, 100)}
         assert dict(code["knots"])[0.9] == 1.0
@@ -43,10 +41,9 @@ def test_source_code_and_other_files_are_counted_apart() -> None:
 
 def test_files_that_were_not_there_to_be_counted_have_no_bound() -> None:
     data = packed([True] * 100, [True] * 100)
-    found = tables(data, dict.fromkeys(VIEWS, np.array([0.9, 0.1] * 100)))
-    for view in VIEWS:
-        assert found[situation(view, source=True)]["steps"]
-        assert found[situation(view, source=False)]["steps"] == []
+    found = tables(data, dict.fromkeys(SCOPES, np.array([0.9, 0.1] * 100)))
+    assert found[situation("merge", source=True)]["steps"]
+    assert found[situation("merge", source=False)]["steps"] == []
 
 
 def proofs(*groups: tuple[float, int, int]) -> tuple[Packed, np.ndarray]:
@@ -56,7 +53,7 @@ def proofs(*groups: tuple[float, int, int]) -> tuple[Packed, np.ndarray]:
     hunks = [{"repo": "r", "source": n % 2 == 0} for n in range(len(right))]
     ones = np.ones((len(right), 1))
     one = ones[:, 0].astype(int)
-    return Packed(ones, np.array(right), one, hunks, ["provable"], [], one, ones), np.array(sure)
+    return Packed(ones, np.array(right), one, hunks, ["provable"], [], one), np.array(sure)
 
 
 def test_proofs_are_doubted_where_too_few_above_them_are_right() -> None:
@@ -74,9 +71,7 @@ def test_of_equally_sure_proofs_all_are_doubted_or_none() -> None:
 def test_some_hunks_are_shown_without_their_history() -> None:
     counts = np.array([2, 3])
     features = np.ones((5, len(names())))
-    data = Packed(
-        features, np.zeros(5, bool), counts, [{}, {}], names(), [], counts.repeat(counts), features
-    )
+    data = Packed(features, np.zeros(5, bool), counts, [{}, {}], names(), [], counts.repeat(counts))
     shown = boosting.rows(data, np.array([False, True]))[:, : len(names())]
     columns = past.columns(names())
     hidden = np.zeros_like(shown, bool)
@@ -90,7 +85,7 @@ def test_some_hunks_are_shown_without_their_history() -> None:
 def test_some_hunks_are_taken_with_all_their_candidates(wanted: list[bool]) -> None:
     features = np.arange(5.0)[:, None]
     hunks, kinds = [{"n": 0}, {"n": 1}], np.arange(5)
-    data = Packed(features, features[:, 0] > 2, np.array([2, 3]), hunks, ["a"], [], kinds, features)
+    data = Packed(features, features[:, 0] > 2, np.array([2, 3]), hunks, ["a"], [], kinds)
     part = data.where(np.array(wanted))
     rows = [0, 1] if wanted[0] else [2, 3, 4]
     assert part.features[:, 0].tolist() == rows

@@ -39,8 +39,7 @@ def packed(hunks: int, seed: int = 0, *, repositories: bool = False) -> Packed:
         own = rows[hunk == number]
         right[own[features[own, column[own]].argmax()]] = True
     about = [{"repo": f"r{number % 10}", "source": True} for number in range(hunks)]
-    every = np.ones(len(rows), int)
-    return Packed(features, right, counts, about, NAMES, ["", "a"], every, every)
+    return Packed(features, right, counts, about, NAMES, ["", "a"], np.ones(len(rows), int))
 
 
 def accuracy(data: Packed, chances: np.ndarray) -> float:

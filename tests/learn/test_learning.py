@@ -22,13 +22,11 @@ from tiebreak.policy import Policy
 from tiebreak.ranker.calibration import Calibration, Step
 from tiebreak.ranker.features import names
 from tiebreak.ranker.model import NETWORK
-from tiebreak.ranker.situation import MERGE, SITUATIONS, View, situation
+from tiebreak.ranker.situation import MERGE, SITUATIONS, situation
 from tiebreak.ranker.trees import Trees, read
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-WHOLE = View(MERGE, precedents=False)
 
 
 def history(path: Path, merges: int) -> Repo:
@@ -136,9 +134,7 @@ def test_a_model_is_trained_calibrated_and_measured(tmp_path: Path) -> None:
     (again / "about.json").write_text(json.dumps(older), encoding="utf-8")
     assert assemble.main([*given[:-1], str(third), *kept[:-1], str(again), "--threads", "1"]) == 0
     assert json.loads((third / "about.json").read_bytes())["trained"] == {**trained, "network": 7}
-    asked = ("learn", "evaluate", str(data), "--model", str(tmp_path / "model"))
-    assert repo.tiebreak(*asked, "--remembering").returncode == 0
-    done = repo.tiebreak(*asked)
+    done = repo.tiebreak("learn", "evaluate", str(data), "--model", str(tmp_path / "model"))
     assert done.returncode == 0, done.stderr.decode()
     assert b"trained on, so too good: a" in done.stdout
     assert b"by your policy (apply 0.95, commit 0.98)" in done.stdout
@@ -146,7 +142,7 @@ def test_a_model_is_trained_calibrated_and_measured(tmp_path: Path) -> None:
 
 def test_evaluation_counts_what_the_policy_would_write() -> None:
     calibration = Calibration([(0.0, 0.0), (1.0, 1.0)], [Step(0.9, 96, 100, 0.96)], 0.0)
-    opinion = Opinion("r", "python", False, True, 0.97, True, True, True, True, False, WHOLE)  # noqa: FBT003
+    opinion = Opinion("r", "python", False, True, 0.97, True, True, True, True, False)  # noqa: FBT003
     found = [
         opinion,
         opinion._replace(right=False),
@@ -160,7 +156,7 @@ def test_evaluation_counts_what_the_policy_would_write() -> None:
     assert used(found, tables, Policy(commit=0.9)) == (3, 2)
     assert used(found, tables, Policy(most="suggest")) == (0, 0)
     elsewhere = [one._replace(source=False) for one in found]
-    unsure = {**tables, situation(WHOLE, source=False): calibration._replace(steps=[])}
+    unsure = {**tables, situation(MERGE, source=False): calibration._replace(steps=[])}
     assert used(found, unsure, Policy()) == (2, 1)
     assert used(elsewhere, unsure, Policy()) == (0, 0)
 
@@ -172,8 +168,9 @@ def test_flat_trees_say_what_lightgbm_says(tmp_path: Path) -> None:
     features = np.concatenate(hunks)
     counts = np.array([len(hunk) for hunk in hunks])
     right = features[:, 0] + features[:, 50] > 0
-    every = np.zeros(len(right), int)
-    data = Packed(features, right, counts, [{}] * len(hunks), names(), [], every, every)
+    data = Packed(
+        features, right, counts, [{}] * len(hunks), names(), [], np.zeros(len(right), int)
+    )
     models = boosting.fit(data, 1)
     np.save(tmp_path / "trees.npy", boosting.flat(models))
     trees = Trees(read(str(tmp_path / "trees.npy")))

@@ -66,36 +66,6 @@ def test_merges_are_read_once_and_can_be_forgotten(repo: Repo) -> None:
     assert not any(c["generator"] == "memory" for c in _candidates(repo))
 
 
-def _best_guess(repo: Repo) -> str:
-    """What `solve` says of the conflict that is there."""
-    done = repo.tiebreak("solve", "--dry-run", "--json")
-    (file,) = json.loads(done.stdout)["files"]
-    return str(file["why"])
-
-
-def test_how_conflicts_were_settled_tells_the_judge_how_this_one_will_be(installed: Repo) -> None:
-    around = "one\ntwo\nprice = {}\nthree\nfour\n"
-    installed.commit({"a.py": around.format("base")}, "base")
-    for number in (*range(12), 99):
-        installed.checkout("-B", "other")
-        installed.commit({"a.py": around.format(f"theirs{number}"), "b": f"{number}"}, "theirs")
-        installed.checkout("main")
-        installed.commit({"a.py": around.format(f"ours{number}"), "c": f"{number}"}, "ours")
-        installed.try_git("merge", "-q", "other")
-        if number != 99:
-            installed.commit({"a.py": around.format(f"theirs{number}")}, "merge")
-    before = _best_guess(installed)
-    assert installed.tiebreak("learn", "remember").returncode == 0
-    after = _best_guess(installed)
-    assert "theirs (the model's choice 1; 12 earlier conflicts here were looked at" in after
-    assert "theirs (" not in before
-    installed.git("config", "tiebreak.memory", "false")
-    assert _best_guess(installed) == before
-    installed.git("config", "--unset", "tiebreak.memory")
-    assert installed.tiebreak("learn", "remember", "--forget").returncode == 0
-    assert _best_guess(installed) == before
-
-
 def test_merges_before_a_day_are_left_out(repo: Repo) -> None:
     _merged(repo)
     done = repo.tiebreak("learn", "remember", "--since", "2100-01-01")

@@ -19,19 +19,16 @@ from tiebreak.ranker import model as models
 from tiebreak.ranker.calibration import Calibration, Step, from_json, to_json
 from tiebreak.ranker.company import Scored
 from tiebreak.ranker.judge import Learned
-from tiebreak.ranker.precedents import Precedent, Precedents, marks
-from tiebreak.ranker.situation import SITUATIONS
+from tiebreak.ranker.situation import SCOPES, SITUATIONS, situation
 from tiebreak.text.document import Document, Region
 from tiebreak.text.file import Settings, merge_text
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from pathlib import Path
 
     from conftest import Repo
     from tiebreak.ranker.company import Beside
     from tiebreak.ranker.encoding import Case
-    from tiebreak.ranker.precedents import Group
 
 BASE = "def run(a, b):\n    x = compute(a)\n    return x + b\n"
 OURS = BASE.replace("compute(a)", "compute(a, 1)")
@@ -52,7 +49,6 @@ class Fixed:
         tables = Calibration(((0.0, 0.0), (1.0, 1.0)), STEPS, doubt)
         self.calibrations = dict.fromkeys(SITUATIONS, tables)
         self.asked: list[Beside] = []
-        self.groups: Sequence[Group] | None = None
 
     def knows(self, stratum: str) -> bool:
         return stratum != "t/new"
@@ -62,14 +58,10 @@ class Fixed:
         return Scored(
             [self.sure.get(hand.value, 0.1) for hand in case.hands],
             [kinds.get(hand.value, 2) for hand in case.hands],
-            [()] * len(case.hands),
         )
 
-    def seconded(
-        self, scored: Scored, beside: Beside, groups: Sequence[Group] | None = None
-    ) -> list[float]:
+    def seconded(self, scored: Scored, beside: Beside) -> list[float]:
         self.asked.append(beside)
-        self.groups = groups
         return scored.chances
 
 
@@ -141,7 +133,7 @@ def test_a_damaged_model_is_one_line_and_the_rules_judge(
     assert capsys.readouterr().err.startswith("tiebreak: without the learned judge: ")
 
 
-@pytest.mark.parametrize("name", ["trees.npy", "light.npy", "light-precedents.npy"])
+@pytest.mark.parametrize("name", ["trees.npy", "light.npy"])
 @pytest.mark.parametrize("size", [0, 8, 100, -1, -18 * 40])
 def test_damaged_trees_are_one_line_and_the_rules_judge(
     name: str, size: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
@@ -169,8 +161,8 @@ def test_the_driver_asks_the_light_judge_but_where_the_repository_has_its_own(
     monkeypatch.setattr("tiebreak.ranker.own.exists", lambda _: kept)
     monkeypatch.setattr("tiebreak.ranker.own.load", lambda _: None)
     light, whole = (Learned(Fixed({b"b\n": sure})) for sure in (0.9, 0.3))  # type: ignore[arg-type]
-    monkeypatch.setattr("tiebreak.ranker.judge.light", lambda _precedents: light)
-    monkeypatch.setattr("tiebreak.ranker.judge.shipped", lambda _own, _precedents: whole)
+    monkeypatch.setattr("tiebreak.ranker.judge.light", lambda: light)
+    monkeypatch.setattr("tiebreak.ranker.judge.shipped", lambda _own: whole)
     for own, chance in ((True, 0.3 if kept else 0.9), (False, 0.9)):
         config = {"tiebreak.judge": "always", "tiebreak.ownjudge": str(own).lower()}
         driver = judging.in_driver(config, str(repo.path / ".git"))
@@ -217,7 +209,7 @@ def test_a_stratum_that_the_model_never_saw_has_no_bound() -> None:
 
 def test_source_code_and_other_files_have_bounds_of_their_own() -> None:
     model = Fixed({b"x\n": 0.99})
-    for of_others in (name for name, (_, source) in SITUATIONS.items() if not source):
+    for of_others in (situation(scope, source=False) for scope in SCOPES):
         model.calibrations[of_others] = model.calibrations[of_others]._replace(steps=())
     for path, lower in (("a.py", 0.99), ("a.json", 0.0)):
         region = Region(b"a\n", b"b\n", b"c\n", None)
@@ -235,26 +227,6 @@ def test_where_the_history_is_not_known_nothing_has_a_bound() -> None:
         judge = Learned(Fixed({b"x\n": 0.99}))  # type: ignore[arg-type]
         (judged,) = judge(hunk, [Candidate(b"x\n", "t", "why", "t/old")])
         assert judged.lower == lower
-
-
-def test_precedents_are_asked_where_ours_and_theirs_mean_what_they_do_there() -> None:
-    precedents = Precedents([Precedent("a.py", (), marks(b"", b"x\n", b""))] * 3)
-    region = Region(b"a\n", b"b\n", b"c\n", None)
-    for lineage in (known, None):
-        model = Fixed({b"x\n": 0.99})
-        for name, (view, _) in SITUATIONS.items():
-            if not view.precedents:
-                model.calibrations[name] = model.calibrations[name]._replace(steps=())
-        judge = Learned(model, precedents=precedents)  # type: ignore[arg-type]
-        hunk = Document("a.py", [region], None, lineage).hunks[0]
-        (judged,) = judge(hunk, [Candidate(b"x\n", "t", "why", "t/old")])
-        assert ("3 earlier conflicts here were looked at" in judged.evidence) == bool(lineage)
-        if lineage is None:
-            assert model.groups is None
-        else:
-            assert model.groups is not None
-            assert [sum(group.weights.values()) for group in model.groups[1:]] == [3.0, 3.0]
-        assert judged.lower == (0.0 if lineage is None else 0.99)
 
 
 def test_the_other_conflicts_of_a_merge_are_heard() -> None:
@@ -293,9 +265,7 @@ def test_the_same_conflict_in_another_file_is_judged_by_its_own_history() -> Non
     class ByHistory(Fixed):
         def scores(self, case: Case) -> Scored:
             sure = 0.99 if case.past is not None and case.past.theirs.whole else 0.2
-            return Scored(
-                [sure for _ in case.hands], [2 for _ in case.hands], [()] * len(case.hands)
-            )
+            return Scored([sure for _ in case.hands], [2 for _ in case.hands])
 
     judge = Learned(ByHistory({}))  # type: ignore[arg-type]
     chances = {}

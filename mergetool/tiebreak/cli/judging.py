@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 from tiebreak.errors import InputError
 from tiebreak.git import settings
-from tiebreak.record import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -21,15 +20,17 @@ if TYPE_CHECKING:
     from tiebreak.git.settings import Config
     from tiebreak.ranker.judge import Learned
     from tiebreak.ranker.own import Own
-    from tiebreak.ranker.precedents import Precedents
     from tiebreak.text.document import Document, Hunk
 
 
 def in_solve(config: Config, common_dir: str | None) -> LearnedJudge | None:
-    """The judge of `tiebreak solve`, and of the candidates that are shown; None: the rules."""
+    """The judge of `tiebreak solve`, and of the candidates that are shown; None: the rules.
+
+    `common_dir` is the common git directory; None outside of a repository.
+    """
     if settings.judge(config) == settings.NEVER:
         return None
-    return LearnedJudge(_learned(config, common_dir))
+    return LearnedJudge(common_dir if settings.own_judge(config) else None)
 
 
 def in_driver(config: Config, common_dir: str | None) -> Judge[Hunk, bytes] | None:
@@ -40,35 +41,23 @@ def in_driver(config: Config, common_dir: str | None) -> Judge[Hunk, bytes] | No
     """
     if settings.judge(config) != settings.ALWAYS:
         return None
-    return LearnedJudge(_learned(config, common_dir), light=True)
-
-
-class Here(NamedTuple):
-    """Where things of this repository that the judge may use are kept; None: not to be used."""
-
-    own: str | None = None  # the common git directory, for the repository's own judge
-    precedents: str | None = None  # the same, for its precedents
-
-
-def _learned(config: Config, common_dir: str | None) -> Here:
-    own, memory = settings.own_judge(config), settings.memory(config)
-    return Here(common_dir if own else None, common_dir if memory else None)
+    return LearnedJudge(common_dir if settings.own_judge(config) else None, light=True)
 
 
 class LearnedJudge:
     """The learned judge, loaded on first use; the rule judge where its model does not load."""
 
-    def __init__(self, here: Here, *, light: bool = False) -> None:
+    def __init__(self, own: str | None, *, light: bool = False) -> None:
         """Nothing is loaded yet.
 
-        What was learned from this repository corrects the model, if anything was; with `light`, the
-        light judge does where nothing was.
+        What was learned from the repository with the common git directory `own` corrects the model,
+        if anything was; with `light`, the light judge does where nothing was.
         """
-        self._here, self._light = here, light
+        self._own, self._light = own, light
 
     @cached_property
     def _model(self) -> Learned | None:
-        return _load(partial(_made, self._here, light=self._light))
+        return _load(partial(_made, self._own, light=self._light))
 
     def load(self) -> bool:
         """Load the model now, where no file's time runs out over it; whether that is possible."""
@@ -93,25 +82,14 @@ class LearnedJudge:
             self._model.surveyed()
 
 
-def _made(here: Here, *, light: bool) -> Learned:
+def _made(own: str | None, *, light: bool) -> Learned:
     """See `LearnedJudge`; the light judge, too, where the packages of the whole are missing."""
     from tiebreak.ranker import judge
     from tiebreak.ranker.model import lacking
 
-    precedents = _precedents(here.precedents)
-    if lacking() or (light and not _kept(here.own)):
-        return judge.light(precedents)
-    return judge.shipped(adapted(here.own), precedents)
-
-
-def _precedents(common_dir: str | None) -> Precedents | None:
-    """What `tiebreak learn remember` wrote down of this repository's conflicts."""
-    if common_dir is None:
-        return None
-    from tiebreak.ranker.casebook import Casebook
-
-    casebook = Casebook(common_dir)
-    return casebook.precedents() if casebook.exists() else None
+    if lacking() or (light and not _kept(own)):
+        return judge.light()
+    return judge.shipped(adapted(own))
 
 
 def _load(made: Callable[[], Learned]) -> Learned | None:

@@ -25,7 +25,7 @@ from tiebreak.ranker.calibration import Calibration, Step
 from tiebreak.ranker.company import OTHER, Beside
 from tiebreak.ranker.odds import log_odds
 from tiebreak.ranker.own import NOTHING, Habit, Own, places, rows, shares
-from tiebreak.ranker.situation import FILE, MERGE, SCOPES, SITUATIONS, WITHOUT
+from tiebreak.ranker.situation import FILE, MERGE, SCOPES, SITUATIONS
 from tiebreak.text.source import is_source
 
 if TYPE_CHECKING:
@@ -126,10 +126,9 @@ def adapt(model: Model, hunks: Sequence[Settled], threads: int) -> Outcome:
     """Try a correction on later merges, then train it on all."""
     tried = list(forward(hunks, threads))
     tables = dict[str, Calibration]()
-    for situation in WITHOUT:
-        view, source = SITUATIONS[situation]
+    for situation, (scope, source) in SITUATIONS.items():
         of_kind = [one for one in tried if is_source(one.hunk.path) == source]
-        tables[situation] = calibrated(of_kind, view.scope, model.calibrations[situation])
+        tables[situation] = calibrated(of_kind, scope, model.calibrations[situation])
     return Outcome(train(hunks, threads), compared(tried), tables)
 
 

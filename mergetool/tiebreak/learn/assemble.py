@@ -68,7 +68,7 @@ def build(parts: Parts, model: Path, threads: int) -> None:
     saved = _network(parts.runs, model) if parts.other is None else _kept(parts.other, model, data)
     logits = boosting.out_of_fold(data, threads)
     first = blend(out_of_fold(data, parts.runs), chooser.out_of_fold(data), logits)
-    scores = company.build(data, first, model, COMPANY, threads)
+    scores = company.build(data, first, model / COMPANY, threads)
     text = export.about(
         saved,
         calibrations=tables(data, scores),

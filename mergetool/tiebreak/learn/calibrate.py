@@ -16,13 +16,13 @@ from tiebreak.learn.intervals import clustered_lower
 from tiebreak.learn.verdicts import summary, verdicts
 from tiebreak.ranker import calibration
 from tiebreak.ranker.calibration import Calibration, Step
-from tiebreak.ranker.situation import MERGE, View, situation
+from tiebreak.ranker.situation import MERGE, situation
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from tiebreak.learn.packed import Packed
-    from tiebreak.learn.verdicts import Summary, Verdicts
+    from tiebreak.learn.verdicts import Verdicts
 
 KNOTS: Final = 40  # of the table of probabilities, at the most
 LADDER: Final = (0.01, 0.02, 0.04, 0.07, 0.10, 0.15, 0.20, 0.30, 0.40, 0.50, 0.70, 1.0)
@@ -30,14 +30,14 @@ PROVEN: Final = 0.92  # of the proofs that are not doubted people chose at least
 FEW: Final = 60  # proofs that say something of their precision
 
 
-def tables(packed: Packed, scores: Mapping[View, Any]) -> dict[str, Any]:
-    """The calibration of each situation, as `about.json` has it; `scores` are by view."""
+def tables(packed: Packed, scores: Mapping[str, Any]) -> dict[str, Any]:
+    """The calibration of each situation, as `about.json` has it; `scores` are by scope."""
     found, of_source = dict[str, Any](), np.array([hunk["source"] for hunk in packed.hunks])
-    for view, own in scores.items():
+    for scope, own in scores.items():
         parts = _apart(packed, own, of_source)
         limit = doubt(packed, _probabilities(own, packed.rows_of(of_source), parts))
         for source, of_part in parts.items():
-            name = situation(view, source=source)
+            name = situation(scope, source=source)
             found[name] = calibration.to_json(of_part._replace(doubt=limit))
     return found
 
@@ -62,23 +62,17 @@ def _probabilities(scores: Any, of_source: Any, parts: Mapping[bool, Calibration
     return np.array([parts[source].probability(score) for source, score in pairs])
 
 
-def trained(packed: Packed, scores: Mapping[View, Any]) -> dict[str, Any]:
+def trained(packed: Packed, scores: Mapping[str, Any]) -> dict[str, Any]:
     """On what a model learned, and how good its scores are out of fold."""
+    figures = summary(verdicts(packed, scores[MERGE]))
     return {
         "hunks": len(packed.hunks),
         "repositories": sorted({hunk["repo"] for hunk in packed.hunks}),
-        "out_of_fold": _figures(summary(verdicts(packed, scores[View(MERGE, precedents=False)]))),
-        "with_precedents": _figures(
-            summary(verdicts(packed, scores[View(MERGE, precedents=True)]))
-        ),
-    }
-
-
-def _figures(found: Summary) -> dict[str, Any]:
-    return {
-        "top1": found.top1,
-        "top3": found.top3,
-        "coverage": {str(level): value for level, value in found.coverage.items()},
+        "out_of_fold": {
+            "top1": figures.top1,
+            "top3": figures.top3,
+            "coverage": {str(level): value for level, value in figures.coverage.items()},
+        },
     }
 
 

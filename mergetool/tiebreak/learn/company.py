@@ -15,15 +15,13 @@ import numpy as np
 from tiebreak.learn import boosting
 from tiebreak.ranker.company import Beside, Company, Scored, kind_of, rows
 from tiebreak.ranker.odds import log_odds
-from tiebreak.ranker.situation import MERGE, SCOPES, View
+from tiebreak.ranker.situation import SCOPES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
     from pathlib import Path
 
     from tiebreak.learn.packed import Packed
-
-    Scores = dict[View, Any]  # chances of all candidates
 
 TREES: Final = 120
 SETTINGS: Final = {
@@ -36,29 +34,25 @@ SETTINGS: Final = {
 }
 
 
-def table(packed: Packed, scores: Any, view: View) -> Any:
-    """The rows of all candidates, of what the second look sees in that view.
-
-    Where it sees one file of the merge only, that is as if it were all of it.
-    """
+def table(packed: Packed, scores: Any, *, whole_merge: bool = True) -> Any:
+    """The rows of all candidates; else of `whole_merge` as if its one file were all of it."""
     found, every = [], list(_scored(packed, scores))
     merges: dict[int, Company] = defaultdict(Company)
     for index, (hunk, scored) in enumerate(zip(packed.hunks, every, strict=True)):
         merges[hunk["merge"]].add(str(hunk["file"]), index, scored)
     for index, (hunk, scored) in enumerate(zip(packed.hunks, every, strict=True)):
         beside = merges[hunk["merge"]].beside(str(hunk["file"]), index)
-        if view.scope != MERGE:
+        if not whole_merge:
             beside = Beside(beside.file, beside.file)
         found += rows([log_odds(chance) for chance in scored.chances], scored.kinds, beside)
-    own = np.array(found, np.float32)
-    return np.hstack([own, packed.precedents.astype(np.float32)]) if view.precedents else own
+    return np.array(found, np.float32)
 
 
 def _scored(packed: Packed, scores: Any) -> Iterator[Scored]:
     same = [packed.names.index(f"same/{side}") for side in ("ours", "theirs")]
     kinds = list(starmap(kind_of, (packed.features[:, same] > 0).tolist()))
     for first, last in pairwise(packed.firsts):
-        yield Scored(scores[first:last].tolist(), kinds[first:last], [])
+        yield Scored(scores[first:last].tolist(), kinds[first:last])
 
 
 def fit(found: Any, right: Any, scores: Any, threads: int = 0) -> Any:
@@ -69,28 +63,18 @@ def fit(found: Any, right: Any, scores: Any, threads: int = 0) -> Any:
     return lightgbm.train({**SETTINGS, "num_threads": threads}, data, TREES)
 
 
-def build(packed: Packed, first: Any, folder: Path, names: Sequence[str], threads: int) -> Scores:
-    """Write the trees of second looks at the scores `first`, without and with precedents.
+def build(packed: Packed, first: Any, path: Path, threads: int) -> dict[str, Any]:
+    """Write the trees of a second look at the scores `first`; scores out of fold, by scope."""
+    views = table(packed, first), table(packed, first, whole_merge=False)
+    np.save(path, boosting.flat([fit(views[0], packed.right, first, threads)]))
+    return dict(zip(SCOPES, out_of_fold(packed, views[0], first, views[1], threads), strict=True))
 
-    What they say out of fold, by view.
+
+def out_of_fold(packed: Packed, found: Any, scores: Any, others: Any, threads: int = 0) -> Any:
+    """Chances of every candidate from a model that saw other folds only.
+
+    `others` are other rows of the same candidates, of which the chances are wanted too.
     """
-    scores: Scores = {}
-    for name, known in zip(names, (False, True), strict=True):
-        views = [View(scope, known) for scope in SCOPES]
-        found = [table(packed, first, view) for view in views]
-        trees = fit(found[0], packed.right, first, threads)
-        np.save(folder / name, boosting.flat([trees]))
-        seen = out_of_fold(packed, (found[0], found[1]), first, threads)
-        scores |= zip(views, seen, strict=True)
-    return scores
-
-
-def out_of_fold(packed: Packed, views: tuple[Any, Any], scores: Any, threads: int = 0) -> Any:
-    """Chances of every candidate from a model that saw the first view of other folds only.
-
-    `views` are two tables of the same candidates; the chances are wanted of both.
-    """
-    found, others = views
     logits = np.stack([_odds(scores)] * 2)
     for held in map(packed.rows_of, boosting.folds(packed)):
         model = fit(found[~held], packed.right[~held], scores[~held], threads)

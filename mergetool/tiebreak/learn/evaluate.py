@@ -12,16 +12,13 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import numpy as np
 
 from tiebreak.conflict import Judgement
-from tiebreak.learn.earlier import earlier
 from tiebreak.learn.extend import extended
-from tiebreak.learn.tensors import case_of, precedent_of
+from tiebreak.learn.tensors import case_of
 from tiebreak.learn.verdicts import Summary, Verdicts, summary
 from tiebreak.policy import USED
-from tiebreak.ranker.casebook import Entry
 from tiebreak.ranker.company import Company
-from tiebreak.ranker.encoding import Texts, aligned
 from tiebreak.ranker.hands import Offer, hold
-from tiebreak.ranker.situation import MERGE, View, situation
+from tiebreak.ranker.situation import MERGE, situation
 from tiebreak.text.source import is_source
 
 if TYPE_CHECKING:
@@ -34,7 +31,6 @@ if TYPE_CHECKING:
     from tiebreak.ranker.hands import Held
     from tiebreak.ranker.model import Model
     from tiebreak.ranker.own import Own
-    from tiebreak.ranker.precedents import Group
 
 BINS: Final = (0.0, 0.2, 0.4, 0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95, 1.0)
 FEW: Final = 30  # hunks of a language that make a row of its own
@@ -53,7 +49,6 @@ class Opinion(NamedTuple):
     reach: bool  # whether any candidate was right
     bounded: bool  # whether the bounds hold for it: the history is known
     drops: bool  # whether the first choice leaves an edit out
-    view: View
 
 
 class Reliability(NamedTuple):
@@ -75,33 +70,14 @@ class Seen(NamedTuple):
 
 
 def opinions(
-    model: Model, examples: Iterable[Example], own: Own | None = None, *, remembering: bool = False
+    model: Model, examples: Iterable[Example], own: Own | None = None
 ) -> Iterator[Opinion]:
-    """Ask the model about every example, and the repository's own judge where it has one.
-
-    `remembering`, each merge knows the earlier ones among the examples, as after `tiebreak learn
-    remember`.
-    """
-    found = list(looked(model, examples))
-    known = _precedents([one for one, _ in found]) if remembering else {}
-    for at, (one, beside) in enumerate(found):
-        with_history = one.example.past is not None
-        groups = known.get(at) if with_history else None
-        scores = model.seconded(one.scored, beside, groups)
-        if own is not None and with_history:
+    """Ask the model about every example, and the repository's own judge where it has one."""
+    for one, beside in looked(model, examples):
+        scores = model.seconded(one.scored, beside)
+        if own is not None and one.example.past is not None:
             scores = own.corrected(scores, one.scored.kinds, one.example.path)
-        yield _opinion(one, scores, View(MERGE, groups is not None))
-
-
-def _precedents(seen: Sequence[Seen]) -> dict[int, list[Group]]:
-    """The precedents that speak of each, by its place."""
-    entries = []
-    for example in (one.example for one in seen):
-        alignment = aligned(Texts(example.base, example.ours, example.theirs))
-        assert alignment is not None  # noqa: S101  (the model judged it)
-        known = precedent_of(example, alignment)
-        entries.append((example.repo, Entry(example.time, example.merge, known)))
-    return dict(earlier(entries))
+        yield _opinion(one, scores)
 
 
 def looked(model: Model, examples: Iterable[Example]) -> Iterator[tuple[Seen, Beside]]:
@@ -128,7 +104,7 @@ def _first_look(model: Model, bare: Example) -> Seen | None:
     return None if scored is None else Seen(example, held, scored)
 
 
-def _opinion(seen: Seen, scores: Sequence[float], view: View) -> Opinion:
+def _opinion(seen: Seen, scores: Sequence[float]) -> Opinion:
     example, held = seen.example, seen.held
     order = sorted(range(len(held)), key=lambda index: -scores[index])
     equal = [example.proposals[held[index].members[0]].equal for index in order]
@@ -143,7 +119,6 @@ def _opinion(seen: Seen, scores: Sequence[float], view: View) -> Opinion:
         any(proposal.equal for proposal in example.proposals),
         example.past is not None,
         held[order[0]].hand.drops > 0,
-        view,
     )
 
 
@@ -188,7 +163,7 @@ def reliability(found: list[Opinion], tables: Mapping[str, Calibration]) -> list
 
 
 def _table(tables: Mapping[str, Calibration], one: Opinion) -> Calibration:
-    return tables[situation(one.view, source=one.source)]
+    return tables[situation(MERGE, source=one.source)]
 
 
 def used(

@@ -48,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def build(data: Packed, logits: Any, model: Path, threads: int) -> dict[str, Any]:
     """Write the second look, from log-odds out of fold; what `about.json` then says."""
     first = 1 / (1 + np.exp(-logits))
-    scores = company.build(data, first, model, LIGHT, threads)
+    scores = company.build(data, first, model / LIGHT, threads)
     return {TABLES: tables(data, scores), TRAINED: trained(data, scores)}
 
 

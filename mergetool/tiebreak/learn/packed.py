@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class Packed(NamedTuple):
-    """One row a candidate; `counts` says how many of them a hunk has."""
+    """One row a candidate in `features`, `right` and `kinds`; `counts` says how many a hunk has."""
 
     features: Any
     right: Any
@@ -21,7 +21,6 @@ class Packed(NamedTuple):
     names: list[str]  # of the features
     strata: list[str]
     kinds: Any  # the stratum of each row, as its place in `strata`
-    precedents: Any  # what is found in earlier merges: see `tiebreak.ranker.precedents.row`
 
     @property
     def firsts(self) -> Any:
@@ -39,7 +38,6 @@ class Packed(NamedTuple):
             features=self.features[rows],
             right=self.right[rows],
             kinds=self.kinds[rows],
-            precedents=self.precedents[rows],
             counts=self.counts[wanted],
             hunks=[hunk for hunk, want in zip(self.hunks, wanted, strict=True) if want],
         )
@@ -57,5 +55,4 @@ def load(path: Path) -> Packed:
         about["features"],
         about["strata"],
         raw["strata"].astype(np.int64),
-        raw["precedents"],
     )

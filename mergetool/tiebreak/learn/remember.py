@@ -1,7 +1,4 @@
-"""Remember how people resolved the conflicts of a repository's past merges.
-
-The texts are offered again (`tiebreak.memory`), and the manners are precedents for the judge
-(`tiebreak.ranker.precedents`).
+"""Remember how people resolved the conflicts of a repository's past merges (`tiebreak.memory`).
 
 Merges are replayed in memory (`tiebreak.learn.history`), and what people committed for each
 conflict is located in their file (`tiebreak.learn.locate`); what cannot be located is left out.
@@ -13,36 +10,22 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from tiebreak.learn.history import Limits, opened
 from tiebreak.learn.locate import locate
-from tiebreak.memory import Memory
-from tiebreak.ranker.casebook import Entry
-from tiebreak.ranker.encoding import Texts, aligned
-from tiebreak.ranker.features import manner_of
-from tiebreak.ranker.precedents import Precedent, marks
+from tiebreak.memory import Memory, Shelf
 from tiebreak.text.file import is_binary
 from tiebreak.text.markers import has_markers
 from tiebreak.text.merge3 import merge_lines
 from tiebreak.text.recall import lessons
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     import pygit2
 
     from tiebreak.learn.history import ConflictedFile, History
-    from tiebreak.memory import Shelf
-    from tiebreak.ranker.casebook import Casebook
     from tiebreak.text.document import Region
 
 LARGEST = 20_000  # bytes of a conflict's texts; larger ones come back too seldom for their size
-OF_MERGE = 20  # precedents, at the most
-
-
-class Keeps(NamedTuple):
-    """Where a repository keeps what was made of its conflicts: texts, and manners."""
-
-    shelf: Shelf
-    casebook: Casebook
 
 
 class Resolved(NamedTuple):
@@ -54,46 +37,28 @@ class Resolved(NamedTuple):
 
 
 def remember(
-    path: Path, keeps: Keeps, limits: Limits, tick: Callable[[int, int], None]
+    path: Path, shelf: Shelf, limits: Limits, tick: Callable[[int, int], None]
 ) -> tuple[int, int]:
     """Read the merges behind HEAD that were not read yet; their number, and what was new."""
-    shelf, casebook = keeps
-    new, known = 0, shelf.merges() if casebook.exists() else set[str]()
+    new, known = 0, shelf.merges()
     with opened(path, limits) as (history, head):
         merges = [merge for merge in history.merges(head) if str(merge) not in known]
         for done, merge in enumerate(merges):
             tick(done, len(merges))
-            found = list(resolved(history, merge))
-            new += shelf.add(memories(history, merge, found))
-            casebook.add(entries(history, merge, found))
+            new += shelf.add(memories(history, merge))
             shelf.mark(str(merge))
-        casebook.tidy()
         tick(len(merges), len(merges))
     return len(merges), new
 
 
-def memories(
-    history: History, merge: pygit2.Oid, found: Iterable[Resolved]
-) -> list[tuple[str, Memory]]:
+def memories(history: History, merge: pygit2.Oid) -> list[tuple[str, Memory]]:
     """All that one merge teaches, by digest."""
     when, who = history.time(merge), history.author(merge)
     return [
         (digest, Memory(text, str(merge), when, who, one.path))
-        for one in found
+        for one in resolved(history, merge)
         for digest, text in lessons(*one.region[:3], one.text)
     ]
-
-
-def entries(history: History, merge: pygit2.Oid, found: Iterable[Resolved]) -> Iterator[Entry]:
-    """The precedents of one merge; as many as one merge may be, so that none crowds out others."""
-    when, known = history.time(merge), 0
-    for one in found:
-        texts = Texts(*one.region[:3])
-        alignment = aligned(texts) if known < OF_MERGE else None
-        if alignment is not None:
-            precedent = Precedent(one.path, manner_of(alignment, one.text), marks(*texts))
-            yield Entry(when, str(merge), precedent)
-            known += 1
 
 
 def resolved(history: History, merge: pygit2.Oid) -> Iterator[Resolved]:

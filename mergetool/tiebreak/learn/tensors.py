@@ -14,13 +14,9 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 import numpy as np
 
-from tiebreak.learn.earlier import earlier
-from tiebreak.ranker import precedents
-from tiebreak.ranker.casebook import Entry
 from tiebreak.ranker.encoding import Case, Setting, Texts, encode
-from tiebreak.ranker.features import MANNER, manner_of, names
+from tiebreak.ranker.features import names
 from tiebreak.ranker.hands import Offer, hold
-from tiebreak.ranker.precedents import COLUMNS, Precedent, marks
 from tiebreak.text.source import is_source
 
 if TYPE_CHECKING:
@@ -54,7 +50,6 @@ class Row(NamedTuple):
     strata: list[str]
     right: list[bool]
     reach: bool  # whether any proposal was right, those beyond the cap included
-    precedent: Precedent  # what the people did, for later merges
 
 
 def row(example: Example, pieces: Callable[[bytes], list[int]]) -> Row | None:
@@ -78,14 +73,7 @@ def row(example: Example, pieces: Callable[[bytes], list[int]]) -> Row | None:
         [one.hand.stratum for one in held],
         [example.proposals[one.members[0]].equal for one in held],
         any(proposal.equal for proposal in example.proposals),
-        precedent_of(example, encoded.alignment),
     )
-
-
-def precedent_of(example: Example, alignment: Alignment) -> Precedent:
-    """What the people did with a conflict, as a precedent."""
-    words = marks(example.base, example.ours, example.theirs)
-    return Precedent(example.path, manner_of(alignment, example.resolution), words)
 
 
 def case_of(example: Example, held: Sequence[Held]) -> Case:
@@ -164,7 +152,6 @@ def pack(rows: Iterable[Row], path: Path, known: Sequence[str] = ()) -> None:
         "strata": np.array([number.get(s, 0) for one in rows for s in one.strata], np.uint16),
         "right": np.array([right for one in rows for right in one.right], np.uint8),
         "counts": np.array([len(one.sequences) for one in rows], np.uint8),
-        "precedents": np.array(_found_earlier(rows), np.float16).reshape(-1, COLUMNS),
     }
     merges, places = _numbers(one.merge for one in rows), _numbers(map(_place, rows))
     about = {
@@ -187,17 +174,6 @@ def pack(rows: Iterable[Row], path: Path, known: Sequence[str] = ()) -> None:
     }
     arrays["about"] = np.frombuffer(json.dumps(about).encode(), np.uint8)
     np.savez_compressed(path, **arrays)
-
-
-def _found_earlier(rows: Sequence[Row]) -> list[list[float]]:
-    """What every candidate finds of precedents, in the order of the rows."""
-    entries = [(one.repo, Entry(one.time, one.merge, one.precedent)) for one in rows]
-    shares = [names().index(name) for name in MANNER]
-    found: list[list[list[float]]] = [[] for _ in rows]
-    for at, groups in earlier(entries):
-        manners = (tuple(s.features[i] for i in shares) for s in rows[at].sequences)
-        found[at] = [precedents.row(groups, manner) for manner in manners]
-    return [numbers for of_hunk in found for numbers in of_hunk]
 
 
 def _place(row: Row) -> tuple[str, str]:

@@ -16,8 +16,6 @@ from tiebreak.record import NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tiebreak.ranker.precedents import Manner
-
 OURS, THEIRS, OTHER = range(3)  # kinds of candidates: as ours is, as theirs is, anything else
 Stance = tuple[float, float, float]  # what is expected of one hunk: the share of each kind
 ALONE: Final = -1.0  # stands for the shares where there is no other hunk
@@ -25,11 +23,10 @@ COLUMNS: Final = 13  # of a row
 
 
 class Scored(NamedTuple):
-    """A hunk's candidates: how sure the judge is of each by itself, and what it is."""
+    """A hunk's candidates: how sure the judge is of each by itself, and of which kind it is."""
 
     chances: list[float]
     kinds: list[int]
-    manners: list[Manner]
 
 
 class Shares(NamedTuple):

@@ -81,7 +81,7 @@ class Encoded(NamedTuple):
 
 def encode(case: Case, pieces: Pieces) -> Encoded | None:
     """Encode a hunk; None when it is too large to be judged."""
-    alignment = aligned(case.texts)
+    alignment = _aligned(case)
     if alignment is None:
         return None
     before, after = lex(case.before)[-AROUND:], lex(case.after)[:AROUND]
@@ -97,13 +97,12 @@ def encode(case: Case, pieces: Pieces) -> Encoded | None:
 
 def features_of(case: Case) -> list[list[float]] | None:
     """The features of every candidate alone; None when the hunk is too large to be judged."""
-    alignment = aligned(case.texts)
+    alignment = _aligned(case)
     return None if alignment is None else [found for _, found in _described(case, alignment)]
 
 
-def aligned(texts: Texts) -> Alignment | None:
-    """The columns of a hunk; None when it is too large to be judged."""
-    sides = [lex(text) for text in texts]
+def _aligned(case: Case) -> Alignment | None:
+    sides = [lex(text) for text in case.texts]
     return None if sum(map(len, sides)) > TOKENS else Alignment(*sides)
 
 

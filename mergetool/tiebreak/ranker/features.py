@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from tiebreak.ranker.columns import Alignment, Placed
-    from tiebreak.ranker.precedents import Manner
 
 _WORD: Final = re.compile(rb"[^\W\d]")
 _NUMBER: Final = re.compile(rb"\d+")
@@ -39,7 +38,6 @@ _COMMENT: Final = re.compile(rb"\s*(//|#|\*|/\*|--|;|\"\"\")")
 OPENING: Final = (b"(", b"[", b"{")
 CLOSING: Final = (b")", b"]", b"}")
 SIDES: Final = ((OURS, "ours"), (THEIRS, "theirs"))
-MANNER: Final = ("kept/ours", "removed/ours", "kept/theirs", "removed/theirs")
 
 
 class Setting(NamedTuple):
@@ -125,7 +123,11 @@ def of_candidate(known: Known, placed: Placed, hand: Hand) -> dict[str, float]:
     """What is told of one candidate."""
     codes = Counter(placed.codes)
     found = {f"code/{code}": log1p(codes[code]) for code in range(1, CONTEXT) if code != TAKEN}
-    found |= _manner(codes)
+    for bit, name in SIDES:
+        other = ALL & ~BASE & ~bit
+        found[f"kept/{name}"] = _ratio(codes[bit | TAKEN], codes[bit])
+        gone = _either(codes, BASE | other)
+        found[f"removed/{name}"] = _ratio(gone[1], gone[0])
     found["kept/both"] = _ratio(codes[ALL & ~BASE | TAKEN], codes[ALL & ~BASE])
     has = zip(placed.tokens, placed.codes, strict=True)
     words = Counter(token for token, code in has if code & (TAKEN | ADDED))
@@ -146,19 +148,8 @@ def of_candidate(known: Known, placed: Placed, hand: Hand) -> dict[str, float]:
     return found
 
 
-def manner_of(alignment: Alignment, text: bytes) -> Manner:
-    """`MANNER` of a text in a conflict's place."""
-    return tuple(_manner(Counter(alignment.place(text).codes)).values())
-
-
-def _manner(codes: Counter[int]) -> dict[str, float]:
-    """How much a text has of what each side added, and how much it lacks of what each removed."""
-    found = {}
-    for bit, name in SIDES:
-        other = ALL & ~bit
-        found[f"kept/{name}"] = _ratio(codes[bit | TAKEN], codes[bit])
-        found[f"removed/{name}"] = _ratio(codes[other], codes[other | TAKEN])
-    return found
+def _either(codes: Counter[int], versions: int) -> tuple[int, int]:
+    return codes[versions | TAKEN], codes[versions]
 
 
 def _ratio(part: int, rest: int) -> float:

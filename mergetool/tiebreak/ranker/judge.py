@@ -18,8 +18,7 @@ from tiebreak.ranker.features import Setting, Texts
 from tiebreak.ranker.hands import Offer, hold
 from tiebreak.ranker.light import Light
 from tiebreak.ranker.model import Model, folder
-from tiebreak.ranker.precedents import marks
-from tiebreak.ranker.situation import FILE, MERGE, View, situation
+from tiebreak.ranker.situation import FILE, MERGE, situation
 from tiebreak.record import NamedTuple
 from tiebreak.resolve import propose
 from tiebreak.text import judge as rules
@@ -36,7 +35,6 @@ if TYPE_CHECKING:
     from tiebreak.ranker.company import Scored
     from tiebreak.ranker.hands import Held
     from tiebreak.ranker.own import Own
-    from tiebreak.ranker.precedents import Group, Precedents
     from tiebreak.text.document import Document, Hunk
 
 SURVEYED: Final = 100  # hunks of a file, at the most
@@ -53,19 +51,9 @@ class Learned:
     on which files came before it.
     """
 
-    def __init__(
-        self,
-        model: Model | Light,
-        own: Own | None = None,
-        precedents: Precedents | None = None,
-    ) -> None:
-        """Nothing is surveyed yet.
-
-        `own` is what this repository's merges add to the model. `precedents` are its earlier
-        conflicts, which are asked where it has no such judge of its own.
-        """
+    def __init__(self, model: Model | Light, own: Own | None = None) -> None:
+        """Nothing is surveyed yet; `own` is what this repository's merges add to the model."""
         self._model, self._own, self._scope, self._company = model, own, FILE, Company()
-        self._precedents = precedents if own is None else None
         self._taken: dict[str, Document] = {}
         self._scored: dict[str, dict[tuple[int, tuple[bytes, ...]], Scored | None]] = {}
         self._whole: tuple[Document, Whole] | None = None  # of the file that was last looked at
@@ -108,16 +96,8 @@ class Learned:
         beside = self._company.beside(hunk.path, hunk.index)
         if self._scope == FILE:
             beside = Beside(beside.file, beside.file)
-        groups = self._groups(hunk)
-        scores = self._model.seconded(scored, beside, groups)
-        view = View(self._scope, groups is not None)
-        return _combined(ruled, held, self._both(hunk, held, scores, scored.kinds, view))
-
-    def _groups(self, hunk: Hunk) -> list[Group] | None:
-        """The precedents that speak of a hunk, where ours and theirs mean what they do there."""
-        if self._precedents is None or hunk.document.lineage is None:
-            return None
-        return self._precedents.of(hunk.path, marks(*hunk.region[:3]))
+        scores = self._model.seconded(scored, beside)
+        return _combined(ruled, held, self._both(hunk, held, scores, scored.kinds))
 
     def _first_look(self, hunk: Hunk, held: Sequence[Held]) -> Scored | None:
         """The scores by the hunk alone; asked again, the model need not run again.
@@ -137,22 +117,15 @@ class Learned:
         return case_of(hunk, held, self._whole[1])
 
     def _both(
-        self,
-        hunk: Hunk,
-        held: Sequence[Held],
-        scores: Sequence[float],
-        kinds: Sequence[int],
-        view: View,
+        self, hunk: Hunk, held: Sequence[Held], scores: Sequence[float], kinds: Sequence[int]
     ) -> list[Opinion]:
         """The model's opinions, as this repository's merges correct them. A doubt stays one."""
         bounded = hunk.document.lineage is not None
         source = is_source(hunk.path)
-        name = situation(view, source=source)
+        name = situation(self._scope, source=source)
         tables = self._model.calibrations[name]
         kind = "source code" if source else "other files"
-        known = self._precedents if view.precedents else None
-        looked = f"; {len(known)} earlier conflicts here were looked at" if known else ""
-        by_model = Measure(tables, "the model's choice", f"real conflicts in {kind}", looked)
+        by_model = Measure(tables, "the model's choice", f"real conflicts in {kind}")
         opinions = self._opinions(held, scores, by_model, bounded=bounded)
         if self._own is None or not bounded:
             return opinions
@@ -176,7 +149,7 @@ class Learned:
             counted = bounded and self._model.knows(one.hand.stratum)
             step = by.tables.step(scores[index]) if counted and index == best else None
             probability = by.tables.probability(scores[index])
-            evidence = f"{by.who} {place}{by.looked}"
+            evidence = f"{by.who} {place}"
             if step is not None:
                 sure = f"{step.right} of {step.seen} {by.where}"
                 evidence += f"; first choices at least as sure were right in {sure}"
@@ -192,7 +165,6 @@ class Measure(NamedTuple):
     tables: Calibration
     who: str
     where: str
-    looked: str = ""  # at what else, in words
 
 
 class Opinion(NamedTuple):
@@ -202,14 +174,14 @@ class Opinion(NamedTuple):
     doubted: bool
 
 
-def shipped(own: Own | None = None, precedents: Precedents | None = None) -> Learned:
+def shipped(own: Own | None = None) -> Learned:
     """The judge with the model that comes with tiebreak, and what a repository adds to it."""
-    return Learned(Model(folder()), own, precedents)
+    return Learned(Model(folder()), own)
 
 
-def light(precedents: Precedents | None = None) -> Learned:
+def light() -> Learned:
     """The judge that needs no package, quick to begin."""
-    return Learned(Light(folder()), precedents=precedents)
+    return Learned(Light(folder()))
 
 
 def _held(candidates: Sequence[Candidate[bytes]]) -> list[Held]:

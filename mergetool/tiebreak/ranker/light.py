@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from tiebreak.ranker.company import Scored
 from tiebreak.ranker.encoding import features_of
-from tiebreak.ranker.model import LIGHT, Judging, about_of, scored
+from tiebreak.ranker.model import LIGHT, Judging, about_of, kinds_of
 from tiebreak.ranker.odds import chance_of
 
 if TYPE_CHECKING:
-    from tiebreak.ranker.company import Scored
     from tiebreak.ranker.encoding import Case
 
 TABLES: Final = "light"
@@ -31,4 +31,6 @@ class Light(Judging):
         features = features_of(case)
         if not features:
             return None
-        return scored([chance_of(odds) for odds in self._trees.logits(features)], features)
+        return Scored(
+            [chance_of(odds) for odds in self._trees.logits(features)], kinds_of(features)
+        )

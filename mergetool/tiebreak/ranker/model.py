@@ -3,9 +3,8 @@
     network.onnx     one hunk's candidates in, their scores out, NONE first; by ONNX Runtime
     chooser.onnx     the same from the features of the candidates alone
     trees.npy        boosted trees over the features of the candidates
-    company*.npy     boosted trees over the rivals and what is expected of the other hunks, without
-                     and with the repository's precedents
-    light*.npy       the same, for the light judge (`tiebreak.ranker.light`)
+    company.npy      boosted trees over the rivals and what is expected of the other hunks
+    light.npy        the same, for the light judge (`tiebreak.ranker.light`)
     vocabulary.json  the pieces of words
     about.json       names of features and strata, calibration, where it comes from
 
@@ -13,8 +12,7 @@ The network reads the first of the features (`features.of_network`) and knows th
 strata, as many as there were when it was trained; the others read all of them.
 A candidate's score is a mean of the log-odds that network, chooser and trees give it, as a chance.
 The second look (`Model.seconded`) adds what a candidate's rivals and the other hunks of the merge
-speak for (`tiebreak.ranker.company`), and how earlier conflicts of the repository were settled,
-where that is known (`tiebreak.ranker.precedents`).
+speak for (`tiebreak.ranker.company`).
 """
 
 from __future__ import annotations
@@ -25,10 +23,10 @@ from math import exp
 from typing import TYPE_CHECKING, Any, Final
 
 from tiebreak.errors import InputError
-from tiebreak.ranker import calibration, precedents, vocabulary
+from tiebreak.ranker import calibration, vocabulary
 from tiebreak.ranker.company import Scored, kind_of, rows
 from tiebreak.ranker.encoding import PADDING, encode
-from tiebreak.ranker.features import MANNER, names, of_network
+from tiebreak.ranker.features import names, of_network
 from tiebreak.ranker.odds import chance_of, corrected, log_odds
 from tiebreak.ranker.situation import SITUATIONS
 from tiebreak.ranker.trees import Trees, read
@@ -39,14 +37,13 @@ if TYPE_CHECKING:
     from tiebreak.ranker.calibration import Calibration
     from tiebreak.ranker.company import Beside
     from tiebreak.ranker.encoding import Case, Encoded
-    from tiebreak.ranker.precedents import Group
 
 TREES: Final = "trees.npy"
-COMPANY: Final = ("company.npy", "company-precedents.npy")
-LIGHT: Final = ("light.npy", "light-precedents.npy")
+COMPANY: Final = "company.npy"
+LIGHT: Final = "light.npy"
 NETWORK: Final = "network.onnx"
 CHOOSER: Final = "chooser.onnx"
-FILES: Final = (NETWORK, CHOOSER, TREES, *COMPANY, *LIGHT, "vocabulary.json", "about.json")
+FILES: Final = (NETWORK, CHOOSER, TREES, COMPANY, LIGHT, "vocabulary.json", "about.json")
 SHARE: Final = 0.10  # of the network in the score; both chosen out of fold
 CHOSEN: Final = 0.25  # of the chooser
 NEEDS: Final = ("numpy", "onnxruntime")
@@ -106,24 +103,20 @@ def trees_of(where: str, *files: str) -> list[Trees]:
         raise InputError(f"{where} holds no model: {error!r}") from error
 
 
-def scored(chances: list[float], features: Sequence[Sequence[float]]) -> Scored:
-    """The chances of a hunk's candidates, and what each of them is, by its features."""
+def kinds_of(features: Sequence[Sequence[float]]) -> list[int]:
+    """The kind of each candidate, by its features."""
     same = [names().index(f"same/{side}") for side in ("ours", "theirs")]
-    shares = [names().index(name) for name in MANNER]
-    kinds = [kind_of(*(one[index] > 0 for index in same)) for one in features]
-    return Scored(chances, kinds, [tuple(one[index] for index in shares) for one in features])
+    return [kind_of(*(one[index] > 0 for index in same)) for one in features]
 
 
 class Judging:
     """What a model needs to judge: calibrations, the strata it knows, the trees of both looks."""
 
-    def __init__(
-        self, where: str, about: Mapping[str, Any], tables: str, company: tuple[str, str]
-    ) -> None:
-        """Load from the folder `where` the calibrations and both second looks of these names."""
+    def __init__(self, where: str, about: Mapping[str, Any], tables: str, company: str) -> None:
+        """Load from the folder `where` the calibrations and the second look of these names."""
         self.calibrations = tables_of(where, about, tables)
         self._strata = {stratum: index for index, stratum in enumerate(about["strata"])}
-        self._trees, self._company, self._precedented = trees_of(where, TREES, *company)
+        self._trees, self._company = trees_of(where, TREES, company)
 
     def knows(self, stratum: str) -> bool:
         """Whether it learned from candidates of this stratum, and was measured on them."""
@@ -133,20 +126,10 @@ class Judging:
         """How sure the model is of each hand, from 0 to 1; None for a hunk too large to judge."""
         raise NotImplementedError
 
-    def seconded(
-        self, scored: Scored, beside: Beside, groups: Sequence[Group] | None = None
-    ) -> list[float]:
-        """The scores beside their rivals, once it is known what is expected of the other hunks.
-
-        `groups` are the precedents that speak of the hunk; None where none are known.
-        """
+    def seconded(self, scored: Scored, beside: Beside) -> list[float]:
+        """The scores beside their rivals, once it is known what is expected of the other hunks."""
         odds = [log_odds(chance) for chance in scored.chances]
-        found = rows(odds, scored.kinds, beside)
-        if groups is None:
-            return corrected(odds, self._company, found)
-        before = (precedents.row(groups, manner) for manner in scored.manners)
-        both = [[*own, *more] for own, more in zip(found, before, strict=True)]
-        return corrected(odds, self._precedented, both)
+        return corrected(odds, self._company, rows(odds, scored.kinds, beside))
 
 
 class Model(Judging):
@@ -174,7 +157,7 @@ class Model(Judging):
         by_network = _chances(self._network, {**_sequences(encoded), **read})
         by_chooser = _chances(self._chooser, _told(features, strata))
         chances = blended(by_network, by_chooser, self._trees.logits(features))
-        return scored(chances, features)
+        return Scored(chances, kinds_of(features))
 
 
 def blended(

@@ -22,7 +22,7 @@ from tiebreak.ranker import calibration, trees
 from tiebreak.ranker.company import described, opposite
 from tiebreak.ranker.model import FILES, folder
 from tiebreak.ranker.odds import corrected, log_odds
-from tiebreak.ranker.situation import WITHOUT
+from tiebreak.ranker.situation import SITUATIONS
 from tiebreak.record import NamedTuple
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ class Own:
 
     def every_table(self, shipped: Mapping[str, Calibration]) -> dict[str, Calibration]:
         """The same in every situation."""
-        return {situation: self.tables(shipped, situation) for situation in WITHOUT}
+        return {situation: self.tables(shipped, situation) for situation in shipped}
 
     def corrected(self, scores: Sequence[float], kinds: Sequence[int], path: str) -> list[float]:
         """The scores of one hunk's candidates, as people settle conflicts here."""
@@ -136,7 +136,7 @@ def read(common_dir: str) -> Kept:
             raise InputError(f"{here} was made for another shipped model")
         whole = about["trees"] == digest(here, [TREES])
         habits = {place: _habit(habit) for place, habit in about["habits"].items()}
-        tables = {one: _calibration(about["calibrations"][one]) for one in WITHOUT}
+        tables = {one: _calibration(about["calibrations"][one]) for one in SITUATIONS}
         found = Kept(int(about["merges"]), str(about["figures"]), habits, tables)
     except (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
         raise InputError(f"{here} cannot be read ({type(error).__name__})") from error

@@ -35,21 +35,10 @@ SHARES: Final = (0.02, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8,
     help="A model's folder, or shipped; default: the shipped one, as one repository adapted it.",
 )
 @click.option("--max-hunks", default=300, show_default=True, help="Of a repository; 0: all.")
-@click.option(
-    "--remembering",
-    is_flag=True,
-    help="Each merge knows how earlier ones of its repository were settled.",
-)
 @click.option("--json", "as_json", is_flag=True, help="Print all numbers as JSON.")
 @click.option("--html", type=Path, help="Write a page with the curves.")
-def command(  # noqa: PLR0913  (click hands over every option)
-    *,
-    places: Sequence[Path],
-    where: Path | None,
-    max_hunks: int,
-    remembering: bool,
-    as_json: bool,
-    html: Path | None,
+def command(
+    *, places: Sequence[Path], where: Path | None, max_hunks: int, as_json: bool, html: Path | None
 ) -> None:
     """Measure a model on mined data, or on the merges of local repositories.
 
@@ -62,9 +51,8 @@ def command(  # noqa: PLR0913  (click hands over every option)
     from tiebreak.ranker.model import Model, folder
 
     model = Model(folder() if where is None or str(where) == SHIPPED else str(where))
-    own = _own(places) if where is None and not remembering else None
-    examples = _examples(places, max_hunks)
-    found = list(opinions(model, examples, own, remembering=remembering))
+    own = _own(places) if where is None else None
+    found = list(opinions(model, _examples(places, max_hunks), own))
     if not found:
         raise InputError("no conflict whose resolution could be located in these")
     table = [HEAD, *(_row(name, figures) for name, figures in rows(found))]

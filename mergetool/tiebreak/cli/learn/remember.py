@@ -21,31 +21,28 @@ def command(*, since: datetime | None, max_merges: int, forget: bool) -> None:
     """Remember how people resolved the conflicts of past merges behind HEAD.
 
     The same conflict, or the same edits in another file, are then offered with the resolution that
-    they had, and where it comes from; and the learned judge looks at how conflicts of this
-    repository were settled. Merges that were read before are not read again, so run it after a
-    pull. What is remembered is in the git directory, never in the work tree.
+    they had, and where it comes from. Merges that were read before are not read again, so run it
+    after a pull. What is remembered is in the git directory, never in the work tree.
     """
     from tiebreak.git.repository import find_repository
     from tiebreak.memory import Shelf
-    from tiebreak.ranker.casebook import Casebook
 
     repository = find_repository()
-    shelf, casebook = Shelf(repository.common_dir), Casebook(repository.common_dir)
+    shelf = Shelf(repository.common_dir)
     if forget:
         shelf.clear()
-        casebook.clear()
         click.echo("nothing is remembered now")
         return
     from tiebreak.learn.history import Limits
     from tiebreak.learn.progress import progress
-    from tiebreak.learn.remember import Keeps, remember
+    from tiebreak.learn.remember import remember
 
     limits = Limits(int(since.timestamp()) if since else 0, max_merges)
     with progress() as bar:
         task = bar.add_task("merges", total=None)
         read, new = remember(
             Path(repository.git_dir),
-            Keeps(shelf, casebook),
+            shelf,
             limits,
             lambda done, total: bar.update(task, completed=done, total=total),
         )
