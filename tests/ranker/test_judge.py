@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import shutil
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -117,6 +118,20 @@ def test_without_its_packages_the_trees_judge(monkeypatch: pytest.MonkeyPatch) -
     problem = models.missing()
     assert problem is not None
     assert "pip install 'tiebreak[ranker]'" in problem
+
+
+def test_with_a_package_that_does_not_load_the_trees_judge(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "onnxruntime.py").write_text("raise ImportError('built for another machine')")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.delitem(sys.modules, "onnxruntime", raising=False)
+    judge = judging.in_solve({}, None)
+    assert judge is not None
+    judged = judge(CONFLICT.hunks[0], SIDES)
+    assert {one.evidence[:18] for one in judged} == {"the model's choice"}
+    said = capsys.readouterr().err
+    assert said == "tiebreak: the light judge instead of the whole one: built for another machine\n"
 
 
 def test_a_damaged_model_is_one_line_and_the_rules_judge(

@@ -1,7 +1,8 @@
 """Which judge ranks the candidates: the learned one where it is wanted and can run.
 
-The model is loaded with the first hunk that needs it. Without its packages the light judge ranks;
-with files that do not load the rule judge does, and one line says why.
+The model is loaded with the first hunk that needs it. Without its packages the light judge ranks,
+and so it does, with a line that says why, where they do not load; with files that do not load the
+rule judge does, and one line says why.
 """
 
 from __future__ import annotations
@@ -83,13 +84,17 @@ class LearnedJudge:
 
 
 def _made(own: str | None, *, light: bool) -> Learned:
-    """See `LearnedJudge`; the light judge, too, where the packages of the whole are missing."""
+    """See `LearnedJudge`; the light judge, too, where the packages of the whole do not load."""
     from tiebreak.ranker import judge
     from tiebreak.ranker.model import lacking
 
     if lacking() or (light and not _kept(own)):
         return judge.light()
-    return judge.shipped(adapted(own))
+    try:
+        return judge.shipped(adapted(own))
+    except ImportError as error:  # a package is there, but not for this interpreter or machine
+        sys.stderr.write(f"tiebreak: the light judge instead of the whole one: {error}\n")
+        return judge.light()
 
 
 def _load(made: Callable[[], Learned]) -> Learned | None:
