@@ -31,7 +31,7 @@ def in_solve(config: Config, common_dir: str | None) -> LearnedJudge | None:
     """
     if settings.judge(config) == settings.NEVER:
         return None
-    return LearnedJudge(common_dir if settings.own_judge(config) else None)
+    return LearnedJudge(_own(config, common_dir))
 
 
 def in_driver(config: Config, common_dir: str | None) -> Judge[Hunk, bytes] | None:
@@ -42,7 +42,12 @@ def in_driver(config: Config, common_dir: str | None) -> Judge[Hunk, bytes] | No
     """
     if settings.judge(config) != settings.ALWAYS:
         return None
-    return LearnedJudge(common_dir if settings.own_judge(config) else None, light=True)
+    return LearnedJudge(_own(config, common_dir), light=True)
+
+
+def _own(config: Config, common_dir: str | None) -> str | None:
+    """Where the repository's own judge would be, if it is wanted."""
+    return common_dir if settings.own_judge(config) else None
 
 
 class LearnedJudge:

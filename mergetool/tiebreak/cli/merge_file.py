@@ -174,19 +174,18 @@ def _with_repository(how: Settings, path: str) -> Settings:
     from tiebreak.text.extending import read_folder
 
     config = dict(config_section(settings.KEYS))
-    how = how._replace(
-        policy=settings.allowed(config),
-        judge=in_solve(config, None),
-        trust_languages=settings.repository_languages(config),
-    )
     try:
         repository = find_repository()
     except InputError:
-        return how
+        repository = None
     how = how._replace(
-        judge=in_solve(config, repository.common_dir),
-        remembered=remembered(config, repository.common_dir),
+        policy=settings.allowed(config),
+        judge=in_solve(config, repository.common_dir if repository else None),
+        trust_languages=settings.repository_languages(config),
     )
+    if repository is None:
+        return how
+    how = how._replace(remembered=remembered(config, repository.common_dir))
     top = repository.top
     if top is None:
         return how

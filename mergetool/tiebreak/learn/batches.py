@@ -95,16 +95,13 @@ class Data:
     def batch(self, hunks: list[int], *, swap: bool = False) -> Batch:
         """Gather a batch; with `swap` ours and theirs change places."""
         sequences = np.concatenate([np.arange(self.firsts[h], self.firsts[h + 1]) for h in hunks])
-        slots = np.concatenate(
-            [np.arange(self.counts[h]) + at * MOST for at, h in enumerate(hunks)]
-        )
         lengths = self.lengths[sequences]
         width = _up(int(lengths.max()))
         reach = np.arange(width)
         real = torch.from_numpy(reach[None] < lengths[:, None]).to(self.device)
         index = self.starts[sequences][:, None] + np.minimum(reach[None], lengths[:, None] - 1)
         where = torch.from_numpy(index).to(self.device)
-        slot = torch.from_numpy(slots).to(self.device)
+        slot = slots_of([int(self.counts[h]) for h in hunks]).to(self.device)
         number = torch.from_numpy(sequences).to(self.device)
         codes, features = self.codes[where].long(), self.features[number]
         strata = self.strata[number]
@@ -136,6 +133,11 @@ def renamed(words: Tensor, generator: torch.Generator) -> Tensor:
 def means_by_hunk(means: Tensor, batch: Batch) -> Tensor:
     """The sequences' means in a table (hunks, candidates, width)."""
     return table_of(means, batch.slots, len(batch.hunks))
+
+
+def slots_of(counts: Sequence[int]) -> Tensor:
+    """The place of every candidate in a table of hunks that have so many each, `MOST` a row."""
+    return torch.cat([torch.arange(count) + at * MOST for at, count in enumerate(counts)])
 
 
 def table_of(rows: Tensor, slots: Tensor, hunks: int) -> Tensor:

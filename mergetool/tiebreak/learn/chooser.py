@@ -18,11 +18,10 @@ import torch
 from torch import Tensor, nn
 
 from tiebreak.learn import boosting
-from tiebreak.learn.batches import table_of
-from tiebreak.learn.fit import BLIND, DECAY, groups, listwise, schedule
+from tiebreak.learn.batches import slots_of, table_of
+from tiebreak.learn.fit import BLIND, DECAY, descend, groups, listwise, schedule
 from tiebreak.learn.network import Block, compared
 from tiebreak.ranker import past
-from tiebreak.ranker.encoding import MOST
 
 if TYPE_CHECKING:
     from tiebreak.learn.packed import Packed
@@ -72,7 +71,7 @@ class Chooser(nn.Module):
 
 
 class Hunks(NamedTuple):
-    """Packed rows as tables, one row a hunk and `MOST` places for candidates."""
+    """Packed rows as tables, one row a hunk and a place for each candidate."""
 
     features: Tensor
     strata: Tensor
@@ -82,9 +81,7 @@ class Hunks(NamedTuple):
     @classmethod
     def of(cls, data: Packed) -> Hunks:
         """Put each candidate into its place."""
-        place = np.arange(len(data.right)) - np.repeat(data.firsts[:-1], data.counts)
-        first = np.repeat(np.arange(len(data.counts)) * MOST, data.counts)
-        slots = torch.from_numpy(first + place)
+        slots = slots_of(data.counts.tolist())
 
         def table(rows: Any, kind: Any) -> Tensor:
             return table_of(torch.from_numpy(rows.astype(kind)), slots, len(data.counts))
@@ -124,11 +121,7 @@ def fit(data: Packed, seed: int = 0) -> Chooser:
         blind = torch.from_numpy(random.random(len(some.right)) < BLIND)[:, None, None]
         features = some.features.masked_fill(blind & hidden, past.UNKNOWN)
         scores = chooser.choose(features, some.strata, some.present)
-        loss = listwise(scores, some.right)
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        nn.utils.clip_grad_norm_(chooser.parameters(), 1.0)
-        optimizer.step()
+        descend(optimizer, chooser, listwise(scores, some.right))
     chooser.eval()
     return chooser
 

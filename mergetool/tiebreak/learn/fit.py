@@ -159,10 +159,7 @@ class Training:
             batch = self.data.batch(hunks, swap=bool(self.random.integers(2)))
             with _mixed(self.data.device):
                 loss = self._loss(batch)
-            self.optimizer.zero_grad(set_to_none=True)
-            loss.backward()
-            torch.nn.utils.clip_grad_norm_(self.ranker.parameters(), 1.0)
-            self.optimizer.step()
+            descend(self.optimizer, self.ranker, loss)
 
     def _loss(self, batch: Batch) -> Tensor:
         hidden = torch.rand(
@@ -273,6 +270,14 @@ def schedule(over: float) -> float:
     if over < WARM:
         return over / WARM
     return 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * (over - WARM) / (1 - WARM)))
+
+
+def descend(optimizer: torch.optim.Optimizer, network: nn.Module, loss: Tensor) -> None:
+    """Go down the gradient of a loss; a gradient longer than 1 is cut."""
+    optimizer.zero_grad(set_to_none=True)
+    loss.backward()
+    nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+    optimizer.step()
 
 
 def groups(network: nn.Module) -> list[dict[str, Any]]:

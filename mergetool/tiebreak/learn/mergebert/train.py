@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import torch
 
+from tiebreak.learn.fit import descend
 from tiebreak.learn.mergebert import arrays as stored
 from tiebreak.learn.mergebert import predict
 from tiebreak.learn.mergebert.batches import Loader, rows_of
@@ -122,10 +123,7 @@ class Trainer:
             flags = torch.from_numpy(chance.integers(0, 2, len(rows), bool))
             batch = batch.swapped(flags.to(self.loader.device))
         losses = self._losses(batch)[0]
-        self.optimiser.zero_grad(set_to_none=True)
-        losses.mean().backward()
-        torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
-        self.optimiser.step()
+        descend(self.optimiser, self.model, losses.mean())
         return losses.detach().sum()
 
     def _losses(self, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
