@@ -12,9 +12,9 @@ from conftest import Repo
 
 pytest.importorskip("torch")
 
-from tiebreak.learn import assemble, boosting, verdicts
+from tiebreak.learn import assemble, boosting, settled, verdicts
 from tiebreak.learn.calibrate import isotonic, ladder
-from tiebreak.learn.evaluate import Opinion, used
+from tiebreak.learn.evaluate import Opinion, rows, used
 from tiebreak.learn.examples import files, read_all, read_counts
 from tiebreak.learn.packed import Packed
 from tiebreak.learn.split import FOLDS, fold_of
@@ -142,7 +142,10 @@ def test_a_model_is_trained_calibrated_and_measured(tmp_path: Path) -> None:
 
 def test_evaluation_counts_what_the_policy_would_write() -> None:
     calibration = Calibration([(0.0, 0.0), (1.0, 1.0)], [Step(0.9, 96, 100, 0.96)], 0.0)
-    opinion = Opinion("r", "python", False, True, 0.97, True, True, True, True, False)  # noqa: FBT003
+    opinion = Opinion(
+        *("r", "python", False, True, settled.SIDE, False),
+        *(0.97, True, True, True, True, False),
+    )
     found = [
         opinion,
         opinion._replace(right=False),
@@ -159,6 +162,37 @@ def test_evaluation_counts_what_the_policy_would_write() -> None:
     unsure = {**tables, situation(MERGE, source=False): calibration._replace(steps=[])}
     assert used(found, unsure, Policy()) == (2, 1)
     assert used(elsewhere, unsure, Policy()) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    ("resolution", "kind"),
+    [
+        (b"def f(b):\n  pass\n", settled.SIDE),
+        (b"def f(a):\n    pass\n", settled.NEITHER),
+        (b"\n", settled.NEITHER),
+        (b"def f(b):\n    pass\ndef f(c, d):\n    pass\n", settled.TURNS),
+        (b"def f(c, d):\n    pass\ndef f(b):\n    pass\n", settled.TURNS),
+        (b"def f(b):\n", settled.LINES),
+        (b"def f(b, c, d):\n    pass\n", settled.TOKENS),
+        (b"def f(b, c, e):\n    pass\n", settled.NEW),
+    ],
+)
+def test_how_people_settled_a_conflict(resolution: bytes, kind: str) -> None:
+    versions = (b"def f(a):\n    pass\n", b"def f(b):\n    pass\n", b"def f(c, d):\n    pass\n")
+    assert settled.settled(*versions, resolution) == kind
+
+
+def test_an_evaluation_tells_hunks_apart_by_how_they_were_settled() -> None:
+    one = Opinion(
+        *("r", "python", False, True, settled.SIDE, True),
+        *(0.9, True, True, True, True, False),
+    )
+    other = one._replace(settled=settled.NEW, clean=False, right=False, among3=False)
+    table = dict(rows([one] * 40 + [other] * 60 + [other._replace(settled=settled.LINES)] * 20))
+    assert table["settled by one side"].top1[0] == 1
+    assert table["settled by new tokens"].hunks == 60
+    assert "settled by other lines of the versions" not in table  # too few for a figure
+    assert (table["tokens merge"].hunks, table["tokens in conflict"].hunks) == (40, 80)
 
 
 def test_flat_trees_say_what_lightgbm_says(tmp_path: Path) -> None:

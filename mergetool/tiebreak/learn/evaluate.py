@@ -13,6 +13,7 @@ import numpy as np
 
 from tiebreak.conflict import Judgement
 from tiebreak.learn.extend import extended
+from tiebreak.learn.settled import KINDS, clean, settled
 from tiebreak.learn.tensors import case_of
 from tiebreak.learn.verdicts import Summary, Verdicts, summary
 from tiebreak.policy import USED
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from tiebreak.ranker.own import Own
 
 BINS: Final = (0.0, 0.2, 0.4, 0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95, 1.0)
-FEW: Final = 30  # hunks of a language that make a row of its own
+FEW: Final = 30  # hunks of a kind that make a row of its own
 
 
 class Opinion(NamedTuple):
@@ -43,6 +44,8 @@ class Opinion(NamedTuple):
     language: str
     whole: bool
     source: bool
+    settled: str  # what people did: one of `tiebreak.learn.settled.KINDS`
+    clean: bool  # whether the tokens merge without a conflict
     sure: float  # the score of its first choice
     right: bool
     among3: bool
@@ -113,6 +116,8 @@ def _opinion(seen: Seen, scores: Sequence[float]) -> Opinion:
         example.language,
         bool(example.whole),
         is_source(example.path),
+        settled(example.base, example.ours, example.theirs, example.resolution),
+        clean(example),
         scores[order[0]],
         equal[0],
         any(equal[:3]),
@@ -134,18 +139,27 @@ def verdicts_of(found: list[Opinion]) -> Verdicts:
 
 
 def rows(found: list[Opinion]) -> list[tuple[str, Summary]]:
-    """Summaries: of all hunks, of source code, without files taken whole, and by language."""
+    """Summaries of all hunks, and of those of each kind: see `_parts`."""
     everything = verdicts_of(found)
+    return [(name, summary(everything.where(of))) for name, of in _parts(found) if of.sum() >= FEW]
+
+
+def _parts(found: list[Opinion]) -> Iterator[tuple[str, Any]]:
+    """Which hunks are source code, in files not taken whole, settled in one way, of a language."""
     source = np.array([one.source for one in found])
     edited = np.array([not one.whole for one in found])
-    parts: list[tuple[str, Any]] = [
-        ("all", np.ones(len(found), bool)),
-        ("source code", source),
-        ("source code, files not taken whole", source & edited),
-    ]
+    yield "all", np.ones(len(found), bool)
+    yield "source code", source
+    yield "source code, files not taken whole", source & edited
+    made = np.array([one.settled for one in found])
+    for kind in KINDS:
+        yield f"settled by {kind}", made == kind
+    merged = np.array([one.clean for one in found])
+    yield "tokens merge", merged
+    yield "tokens in conflict", ~merged
     languages = np.array([one.language for one in found])
-    parts += [(str(language), languages == language) for language in np.unique(languages)]
-    return [(name, summary(everything.where(of))) for name, of in parts if of.sum() >= FEW]
+    for language in np.unique(languages):
+        yield str(language), languages == language
 
 
 def reliability(found: list[Opinion], tables: Mapping[str, Calibration]) -> list[Reliability]:

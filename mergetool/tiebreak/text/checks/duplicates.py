@@ -19,7 +19,7 @@ from tiebreak.text.structure import follow, is_import, words
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from tree_sitter import Node, Tree
+    from tree_sitter import Node, Query, Tree
 
     from tiebreak.conflict import Candidate
     from tiebreak.text.document import Document, Hunk
@@ -149,19 +149,29 @@ def _claims(
 
 def _nodes(language: Language, tree: Tree, span: tuple[int, int] | None) -> dict[str, list[Node]]:
     """The nodes of every kind of interest, found by one query: walking a tree is slow here."""
-    from tree_sitter import Query, QueryCursor
+    from tree_sitter import QueryCursor
+
+    query = _query(language)
+    if query is None:
+        return {}
+    cursor = QueryCursor(query)
+    if span is not None:
+        cursor.set_byte_range(*span)
+    return cursor.captures(tree.root_node)
+
+
+@lru_cache(maxsize=8)  # compiled for every candidate it would take longer than all else here
+def _query(language: Language) -> Query | None:
+    """What finds those nodes; None where nothing of the language must come once."""
+    from tree_sitter import Query
 
     kinds = set(language.imports.statements)
     kinds.update(kind for rule in language.keyed for kind in rule.entries)
     kinds.update(kind for rule in language.definitions for kind in rule.nodes)
     grammar = grammar_for(language)
     if not kinds or grammar is None:
-        return {}
-    query = Query(grammar, "\n".join(f"({kind}) @{kind}" for kind in sorted(kinds)))
-    cursor = QueryCursor(query)
-    if span is not None:
-        cursor.set_byte_range(*span)
-    return cursor.captures(tree.root_node)
+        return None
+    return Query(grammar, "\n".join(f"({kind}) @{kind}" for kind in sorted(kinds)))
 
 
 def _scope(language: Language, node: Node) -> Node | None:
