@@ -33,3 +33,13 @@ class InputError(TiebreakError):
 
 class GitError(TiebreakError):
     """A git command that had to succeed failed; the message holds git's own last line."""
+
+
+def line_of(error: Exception) -> str:
+    r"""The first line of what an exception says; some libraries' fill a page.
+
+    >>> line_of(ImportError("\n\nno such symbol\nsee also ...")), line_of(ValueError())
+    ('no such symbol', 'ValueError()')
+    """
+    said = str(error).strip()
+    return said.splitlines()[0] if said else repr(error)

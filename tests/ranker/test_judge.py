@@ -123,7 +123,8 @@ def test_without_its_packages_the_trees_judge(monkeypatch: pytest.MonkeyPatch) -
 def test_with_a_package_that_does_not_load_the_trees_judge(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (tmp_path / "onnxruntime.py").write_text("raise ImportError('built for another machine')")
+    said = "'\\n\\nbuilt for another machine\\n\\na page of advice\\n'"  # as numpy says it
+    (tmp_path / "onnxruntime.py").write_text(f"raise ImportError({said})")
     monkeypatch.syspath_prepend(str(tmp_path))
     monkeypatch.delitem(sys.modules, "onnxruntime", raising=False)
     judge = judging.in_solve({}, None)

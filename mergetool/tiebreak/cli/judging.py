@@ -11,7 +11,7 @@ import sys
 from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
-from tiebreak.errors import InputError
+from tiebreak.errors import InputError, line_of
 from tiebreak.git import settings
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ def _made(own: str | None, *, light: bool) -> Learned:
     try:
         return judge.shipped(adapted(own))
     except ImportError as error:  # a package is there, but not for this interpreter or machine
-        sys.stderr.write(f"tiebreak: the light judge instead of the whole one: {error}\n")
+        sys.stderr.write(f"tiebreak: the light judge instead of the whole one: {line_of(error)}\n")
         return judge.light()
 
 
@@ -106,7 +106,7 @@ def _load(made: Callable[[], Learned]) -> Learned | None:
     try:
         return made()
     except Exception as error:  # noqa: BLE001  (each library has its own for a damaged file)
-        problem = str(error) or repr(error)
+        problem = line_of(error)
     sys.stderr.write(f"tiebreak: without the learned judge: {problem}\n")
     return None
 
