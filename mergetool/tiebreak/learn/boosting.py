@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from tiebreak.learn.packed import Packed
 
 FORESTS: Final = 4
-TREES: Final = 240  # of a forest
+TREES: Final = 120  # of a forest
 BLIND: Final = 0.15  # share of hunks whose history is hidden from a forest
 ALWAYS: Final = {  # of all our trees: seeded, and as the judge walks them
     "objective": "binary",
@@ -38,7 +38,7 @@ ALWAYS: Final = {  # of all our trees: seeded, and as the judge walks them
 }
 SETTINGS: Final = {
     **ALWAYS,
-    "learning_rate": 0.05,
+    "learning_rate": 0.1,
     "num_leaves": 31,
     "min_data_in_leaf": 40,
     "feature_fraction": 0.2,
