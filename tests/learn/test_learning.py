@@ -136,6 +136,8 @@ def test_a_model_is_trained_calibrated_and_measured(tmp_path: Path) -> None:
     assert json.loads((third / "about.json").read_bytes())["trained"] == {**trained, "network": 7}
     done = repo.tiebreak("learn", "evaluate", str(data), "--model", str(tmp_path / "model"))
     assert done.returncode == 0, done.stderr.decode()
+    assert b"\nall " in done.stdout  # however few they are
+    assert b"in brackets: 95 %, by drawing merges anew" in done.stdout
     assert b"trained on, so too good: a" in done.stdout
     assert b"by your policy (apply 0.95, commit 0.98)" in done.stdout
 
@@ -143,7 +145,7 @@ def test_a_model_is_trained_calibrated_and_measured(tmp_path: Path) -> None:
 def test_evaluation_counts_what_the_policy_would_write() -> None:
     calibration = Calibration([(0.0, 0.0), (1.0, 1.0)], [Step(0.9, 96, 100, 0.96)], 0.0)
     opinion = Opinion(
-        *("r", "python", False, True, settled.SIDE, False),
+        *("r", "m", "python", False, True, settled.SIDE, False),
         *(0.97, True, True, True, True, False),
     )
     found = [
@@ -184,7 +186,7 @@ def test_how_people_settled_a_conflict(resolution: bytes, kind: str) -> None:
 
 def test_an_evaluation_tells_hunks_apart_by_how_they_were_settled() -> None:
     one = Opinion(
-        *("r", "python", False, True, settled.SIDE, True),
+        *("r", "m", "python", False, True, settled.SIDE, True),
         *(0.9, True, True, True, True, False),
     )
     other = one._replace(settled=settled.NEW, clean=False, right=False, among3=False)
@@ -192,6 +194,12 @@ def test_an_evaluation_tells_hunks_apart_by_how_they_were_settled() -> None:
     assert table["settled by one side"].top1[0] == 1
     assert table["settled by new tokens"].hunks == 60
     assert "settled by other lines of the versions" not in table  # too few for a figure
+    low, middle, high = sorted(table["all"].top1)
+    assert (low, high) == (middle, middle)  # of one merge nothing can be drawn
+    many = [one._replace(merge=str(number)) for number in range(40)]
+    every = dict(rows(many + [other._replace(merge=f"-{number}") for number in range(60)]))
+    low, middle, high = sorted(every["all"].top1)
+    assert low < middle < high
     assert (table["tokens merge"].hunks, table["tokens in conflict"].hunks) == (40, 80)
 
 

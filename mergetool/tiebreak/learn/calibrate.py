@@ -96,8 +96,8 @@ def ladder(found: Verdicts) -> list[Step]:
         sure = found.sure >= least
         clusters = [
             (int(found.right[of].sum()), int(of.sum()))
-            for repo in np.unique(found.repos)
-            if (of := sure & (found.repos == repo)).any()
+            for group in np.unique(found.groups)
+            if (of := sure & (found.groups == group)).any()
         ]
         lower = clustered_lower(clusters)
         steps.append(Step(float(least), int(found.right[sure].sum()), int(sure.sum()), lower))

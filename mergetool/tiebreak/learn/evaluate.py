@@ -34,13 +34,16 @@ if TYPE_CHECKING:
     from tiebreak.ranker.own import Own
 
 BINS: Final = (0.0, 0.2, 0.4, 0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95, 1.0)
+ALL: Final = "all"
 FEW: Final = 30  # hunks of a kind that make a row of its own
+MANY: Final = 5  # repositories, from which intervals are over repositories, and before over merges
 
 
 class Opinion(NamedTuple):
     """What the model said of one hunk, and what was right."""
 
     repo: str
+    merge: str
     language: str
     whole: bool
     source: bool
@@ -113,6 +116,7 @@ def _opinion(seen: Seen, scores: Sequence[float]) -> Opinion:
     equal = [example.proposals[held[index].members[0]].equal for index in order]
     return Opinion(
         example.repo,
+        example.merge,
         example.language,
         bool(example.whole),
         is_source(example.path),
@@ -127,28 +131,39 @@ def _opinion(seen: Seen, scores: Sequence[float]) -> Opinion:
     )
 
 
+def drawn(found: list[Opinion]) -> str:
+    """What intervals are over: a few repositories say little of others, their merges say more."""
+    return "repositories" if len({one.repo for one in found}) >= MANY else "merges"
+
+
 def verdicts_of(found: list[Opinion]) -> Verdicts:
-    """The opinions as columns."""
-    repos = sorted({one.repo for one in found})
+    """The opinions as columns; see `drawn` for the groups."""
+    merges = drawn(found) == "merges"
+    keys = [(one.repo, one.merge if merges else "") for one in found]
+    number = {key: index for index, key in enumerate(dict.fromkeys(keys))}
     return Verdicts(
         np.array([one.sure for one in found]),
         np.array([one.right for one in found]),
         np.array([one.among3 for one in found]),
-        np.array([repos.index(one.repo) for one in found]),
+        np.array([number[key] for key in keys]),
     )
 
 
 def rows(found: list[Opinion]) -> list[tuple[str, Summary]]:
-    """Summaries of all hunks, and of those of each kind: see `_parts`."""
+    """Summaries of all hunks, and of those of each kind that has some: see `_parts`."""
     everything = verdicts_of(found)
-    return [(name, summary(everything.where(of))) for name, of in _parts(found) if of.sum() >= FEW]
+    return [
+        (name, summary(everything.where(of)))
+        for name, of in _parts(found)
+        if name == ALL or of.sum() >= FEW
+    ]
 
 
 def _parts(found: list[Opinion]) -> Iterator[tuple[str, Any]]:
     """Which hunks are source code, in files not taken whole, settled in one way, of a language."""
     source = np.array([one.source for one in found])
     edited = np.array([not one.whole for one in found])
-    yield "all", np.ones(len(found), bool)
+    yield ALL, np.ones(len(found), bool)
     yield "source code", source
     yield "source code, files not taken whole", source & edited
     made = np.array([one.settled for one in found])

@@ -22,7 +22,7 @@ class Verdicts(NamedTuple):
     sure: Any  # the probability of the first choice
     right: Any  # whether it was right
     among3: Any  # whether one of the first three was
-    repos: Any  # the number of each hunk's repository
+    groups: Any  # the number of each hunk's repository, or merge: what is drawn anew as one
 
     def where(self, wanted: Any) -> Verdicts:
         """Some of the hunks."""
@@ -30,7 +30,7 @@ class Verdicts(NamedTuple):
 
 
 class Summary(NamedTuple):
-    """Accuracy and coverage, each with its 95 % bootstrap interval over repositories."""
+    """Accuracy and coverage, each with its 95 % bootstrap interval over the groups."""
 
     hunks: int
     top1: tuple[float, float, float]
@@ -55,10 +55,10 @@ def verdicts(packed: Packed, scores: Any) -> Verdicts:
 
 
 def summary(found: Verdicts, samples: int = SAMPLES) -> Summary:
-    """Figures of some hunks, and intervals from drawing their repositories anew."""
+    """Figures of some hunks, and intervals from drawing their groups anew."""
     draws = [_figures(found)]
     random = np.random.default_rng(0)
-    groups = [np.nonzero(found.repos == repo)[0] for repo in np.unique(found.repos)]
+    groups = [np.nonzero(found.groups == group)[0] for group in np.unique(found.groups)]
     for _ in range(samples):
         chosen = random.integers(len(groups), size=len(groups))
         draws.append(_figures(found.where(np.concatenate([groups[i] for i in chosen]))))

@@ -44,9 +44,9 @@ def command(
 
     Prints how often the first choice, and one of the first three, is what people committed, and on
     what share of the hunks the surest choices are right in 90 and 95 % of the cases; each with its
-    95 % interval over repositories.
+    95 % interval over repositories, or over merges where the repositories are fewer than five.
     """
-    from tiebreak.learn.evaluate import opinions, reliability, rows, used, verdicts_of
+    from tiebreak.learn.evaluate import drawn, opinions, reliability, rows, used, verdicts_of
     from tiebreak.learn.verdicts import curve
     from tiebreak.ranker.model import Model, folder
 
@@ -64,9 +64,11 @@ def command(
 
         html.write_text(page("The judge on real merges", table, points, bins), encoding="utf-8")
     if as_json:
-        click.echo(json.dumps({"table": table, "curve": points, "reliability": bins}, indent=1))
+        said = {"table": table, "drawn": drawn(found), "curve": points, "reliability": bins}
+        click.echo(json.dumps(said, indent=1))
         return
     _print(table)
+    click.echo(f"in brackets: 95 %, by drawing {drawn(found)} anew")
     click.echo("right of the surest: " + _line(points))
     policy = _policy()
     written, right = used(found, tables, policy)
