@@ -26,12 +26,12 @@ from situations import (
     rename_add,
 )
 
-from conftest import needs_git
+from conftest import Repo, needs_git
 
 if TYPE_CHECKING:
-    from situations import Situation
+    from pathlib import Path
 
-    from conftest import Repo
+    from situations import Situation
 
 ODD_PATHS = [
     "with space.py",
@@ -43,10 +43,12 @@ ODD_PATHS = [
 ]
 
 
+@pytest.mark.parametrize("judge", ["never", "always"])
 @pytest.mark.parametrize("situation", [*RESOLVABLE, *OTHERS], ids=lambda s: s.__name__)
 def test_what_stays_in_conflict_is_as_git_leaves_it(
-    situation: Situation, installed: Repo, twin: Repo
+    situation: Situation, judge: str, installed: Repo, twin: Repo
 ) -> None:
+    installed.git("config", "tiebreak.judge", judge)
     done, alone = situation(installed, HARD), situation(twin, HARD)
     if situation is rename_add and not LABELLED:  # git alone tells alike markers apart by labels
         mine, alone_has = (set(repo.read("a.py").split(b"\n")) for repo in (installed, twin))
@@ -69,6 +71,25 @@ def test_what_can_be_resolved_is(situation: Situation, installed: Repo) -> None:
     assert quiet or b"1 of 1 hunk resolved (tiebreak review)\n" in done.stderr
     assert len(journal(installed)) == 1
     assert not installed.litter()
+
+
+@pytest.mark.parametrize("judge", ["never", "always"])
+def test_a_repository_with_longer_ids(
+    judge: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GIT_DEFAULT_HASH", "sha256")
+    repo = Repo(tmp_path / "long")
+    assert len(repo.commit({"b": ""})) == 64
+    assert repo.tiebreak("install").returncode == 0
+    repo.git("config", "tiebreak.judge", judge)
+    eager(repo)
+    assert merge(repo, SOFT).returncode == 0
+    assert repo.read("a.py").decode() == SOFT.merged
+    assert len(journal(repo)) == 1
+    assert repo.tiebreak("undo", "--all").returncode == 0
+    assert repo.unmerged() == ["a.py"]
+    assert repo.tiebreak("solve").returncode == 0
+    assert repo.read("a.py").decode() == SOFT.merged
 
 
 @pytest.mark.parametrize("path", ODD_PATHS)
