@@ -10,6 +10,13 @@ An unresolved conflict is no exception: it is a value (`tiebreak.conflict.Resolu
 
 from __future__ import annotations
 
+import errno
+
+OF_THE_SYSTEM = frozenset(
+    (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EMFILE)
+)
+"""Errors of the system that are no defect of ours, wherever they come from."""
+
 OK = 0  # everything asked for was done; no conflict is left
 CONFLICTS = 1  # conflicts are left, or (`doctor`, `check`) something was found
 USAGE = 2  # bad input: the command line, a setting, a file or the repository cannot be used
@@ -33,6 +40,12 @@ class InputError(TiebreakError):
 
 class GitError(TiebreakError):
     """A git command that had to succeed failed; the message holds git's own last line."""
+
+
+def of_the_system(error: OSError) -> str:
+    """What the system refused, in words: no permission, no space, no more open files."""
+    said = error.strerror or repr(error)
+    return f"{error.filename}: {said}" if error.filename else said
 
 
 def line_of(error: Exception) -> str:

@@ -17,6 +17,7 @@ silently: `Journal.record` raises, and the driver then leaves git's own result.
 
 from __future__ import annotations
 
+import errno
 import os
 import time
 import zlib
@@ -220,6 +221,12 @@ class Journal:
         self._prune_daily(keep_days)
         return entry
 
+    def writable(self) -> None:
+        """Raise `JournalError` where `record` would fail for want of permission."""
+        if os.path.isdir(self.directory) and not os.access(self.directory, os.W_OK | os.X_OK):
+            msg = f"{self.directory}: {os.strerror(errno.EACCES)}"
+            raise JournalError(msg)
+
     def mark_undone(self, entry: Entry, when: float | None = None) -> Entry:
         """Note that the result was taken back. Recording the merge again clears it."""
         undone = entry._replace(undone=time.time() if when is None else when)
@@ -291,8 +298,11 @@ class Journal:
     def _names(self) -> list[str]:
         try:
             names = os.listdir(self.directory)
-        except OSError:
+        except (FileNotFoundError, NotADirectoryError):
             return []
+        except OSError as error:
+            msg = f"{self.directory}: {error.strerror}"
+            raise JournalError(msg) from error
         return sorted(name for name in names if name != _STAMP and not name.startswith(_TEMPORARY))
 
     def _read(self, key: str, *, body: bool = False) -> tuple[bytes, bytes]:

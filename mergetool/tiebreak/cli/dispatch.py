@@ -14,7 +14,15 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 import click
 
-from tiebreak.errors import BUG, INTERRUPTED, OK, USAGE, TiebreakError
+from tiebreak.errors import (
+    BUG,
+    INTERRUPTED,
+    OF_THE_SYSTEM,
+    OK,
+    USAGE,
+    TiebreakError,
+    of_the_system,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -87,7 +95,7 @@ def version() -> str:
     help="Show the version and exit.",
 )  # fmt: skip
 def cli() -> None:
-    r"""Make git merge resolve more, safely.
+    """Make git merge resolve more, safely.
 
     `install` registers the merge driver. After a merge that stopped, `solve` resolves what it can
     in the conflicted files; `review` shows what was resolved automatically, `undo` takes it back.
@@ -95,7 +103,7 @@ def cli() -> None:
     \b
     Exit codes: 0 all done, 1 conflicts are left, 2 the request cannot be carried out,
     3 a defect of tiebreak, 130 interrupted.
-    """
+    """  # noqa: D301  (the backspace is click's: lines that stay as they are)
 
 
 def run(arguments: Sequence[str] | None = None) -> int:
@@ -117,10 +125,18 @@ def run(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return BROKEN_PIPE
     except Exception as error:  # noqa: BLE001  (the edge: whatever is not foreseen is a defect)
-        _say(f"a defect of tiebreak, nothing was lost: {error!r}")
-        _say(f"please report it with this file (read it first, it names paths): {_log(error)}")
-        return BUG
+        return _unforeseen(error)
     return status if isinstance(status, int) else OK
+
+
+def _unforeseen(error: Exception) -> int:
+    """Say what the system refused, or that this is a defect; the exit code."""
+    if isinstance(error, OSError) and error.errno in OF_THE_SYSTEM:
+        _say(of_the_system(error))
+        return USAGE
+    _say(f"a defect of tiebreak, nothing was lost: {error!r}")
+    _say(f"please report it with this file (read it first, it names paths): {_log(error)}")
+    return BUG
 
 
 def _say(line: str) -> None:

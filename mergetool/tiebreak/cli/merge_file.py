@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import click
 
-from tiebreak.errors import InputError, TiebreakError
+from tiebreak.errors import OF_THE_SYSTEM, InputError, TiebreakError, of_the_system
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -97,9 +97,14 @@ def command(**arguments: Any) -> int:
     try:
         return _run(options)
     except TiebreakError as error:
-        if not options.quiet:
-            click.echo(f"error: {error}", err=True)
-        return ERROR
+        said = str(error)
+    except OSError as error:
+        if error.errno not in OF_THE_SYSTEM:
+            raise
+        said = of_the_system(error)
+    if not options.quiet:
+        click.echo(f"error: {said}", err=True)
+    return ERROR
 
 
 def _run(options: Options) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -16,6 +17,12 @@ def path(name: str, top: str | None) -> str:
     """
     seen = os.path.relpath(os.path.join(top, name), os.path.realpath(os.curdir)) if top else name
     return seen if seen.isprintable() else ascii(seen)
+
+
+def word(name: str, top: str | None) -> str:
+    """The same as a word for a shell."""
+    shown = path(name, top)
+    return shown if shown.startswith(("'", '"')) else shlex.quote(shown)
 
 
 def count(number: int, noun: str) -> str:

@@ -37,6 +37,8 @@ def command(paths: tuple[str, ...], everything: bool, dry_run: bool, as_json: bo
         raise UsageError(msg)
     repository = find_repository()
     outcomes = solve(repository, paths, dry_run=dry_run)
+    if dry_run:  # nothing is recorded that could be reviewed
+        outcomes = [outcome._replace(id="") for outcome in outcomes]
     if as_json:
         _print_json(outcomes, dry_run=dry_run)
     else:
@@ -67,7 +69,8 @@ def _told(outcome: Outcome) -> str:
     told += f" by {', '.join(outcome.by)}"
     notes = [show.count(outcome.left, "block") + " of markers left"] if outcome.left else []
     notes += [outcome.why] if outcome.why else []
-    return "; ".join([told, *notes]) + f" (tiebreak review {outcome.id})"
+    review = f" (tiebreak review {outcome.id})" if outcome.id else ""
+    return "; ".join([told, *notes]) + review
 
 
 def _still(outcome: Outcome) -> str:
@@ -80,7 +83,7 @@ def _next(outcomes: Sequence[Outcome], repository: Repository) -> list[str]:
     """What to do now, the most pressing first."""
     by_status: dict[str, list[str]] = {}
     for outcome in outcomes:
-        shown = show.path(outcome.path, repository.top)
+        shown = show.word(outcome.path, repository.top)
         by_status.setdefault(outcome.status, []).append(shown)
     open_ = by_status.get("left", []) + by_status.get("partly", [])
     applied = by_status.get("applied", [])

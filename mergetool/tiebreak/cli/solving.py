@@ -240,6 +240,8 @@ def _plan_in_time(sources: Sources, journal: Journal, top: str) -> _Plan:
     try:
         with limited(sources.seconds):
             return _plan(sources, journal, top)
+    except InputError as error:
+        return _Plan(Outcome(sources.path, LEFT, str(error)))
     except OutOfTime:
         limit = f"it took longer than {sources.seconds:g} s (git config tiebreak.timeout)"
         return _Plan(Outcome(sources.path, LEFT, limit))
@@ -307,9 +309,9 @@ def _why_left(text: bytes, merge: TextMerge, found: Rewritten, how: Settings) ->
         marked = has_markers(text, how.marker_size)
         return "its markers are not complete" if marked else "no markers in it"
     if not merge.resolutions:
-        return "its versions hold conflict markers themselves"
+        return "git merges its lines: an audit marked it, or its versions hold markers themselves"
     if not found.matched:
-        return "edited since the merge"
+        return "not as git left it: edited since the merge, or made smaller by tiebreak"
     return _best_guess(merge, found)
 
 

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 import click
 
 from tiebreak.cli import show
-from tiebreak.errors import OK, USAGE, UsageError
+from tiebreak.errors import OK, USAGE, InputError, UsageError
 
 if TYPE_CHECKING:
     from tiebreak.cli.undoing import Undone
     from tiebreak.git.repository import Repository
+    from tiebreak.journal import Entry, Journal
 
 
 @click.command("undo")
@@ -26,7 +27,7 @@ def command(wanted: tuple[str, ...], everything: bool, force: bool) -> int:  # n
     amend. `tiebreak solve` gives the automatic result again.
     """
     from tiebreak.cli.entries import last_operation, open_journal, select
-    from tiebreak.cli.undoing import latest, undo
+    from tiebreak.cli.undoing import latest
     from tiebreak.git.repository import find_repository
 
     if bool(wanted) == everything:
@@ -39,9 +40,19 @@ def command(wanted: tuple[str, ...], everything: bool, force: bool) -> int:  # n
         chosen = latest(select(entries, wanted, repository.top))
     else:
         chosen = latest([e for e in last_operation(entries) if not e.undone])
-    done = [undo(entry, journal, repository, force=force) for entry in chosen]
+    done = [_undone(entry, journal, repository, force=force) for entry in chosen]
     _print(done, repository)
     return USAGE if any(undone.refused for undone in done) else OK
+
+
+def _undone(entry: Entry, journal: Journal, repository: Repository, *, force: bool) -> Undone:
+    """What became of one file; what is wrong with it must not keep the others from being undone."""
+    from tiebreak.cli.undoing import Undone, undo
+
+    try:
+        return undo(entry, journal, repository, force=force)
+    except InputError as error:
+        return Undone(entry.path, str(error))
 
 
 def _print(done: list[Undone], repository: Repository) -> None:

@@ -26,6 +26,7 @@ from tiebreak.git.worktree import (
     read_file,
     repository_form,
     work_tree_form,
+    writable,
     write_file,
 )
 from tiebreak.journal import TENSORS, TEXT
@@ -66,7 +67,7 @@ def undo(entry: Entry, journal: Journal, repository: Repository, *, force: bool)
     if beyond_link(entry.path, top):
         return Undone(entry.path, "a folder on the way to it is a symbolic link")
     if entry.undone and not force:
-        return Undone(entry.path, "was undone already")
+        return Undone(entry.path, "was undone already; --force does it again")
     if entry.kind == TENSORS:
         return _undo_tensors(entry, journal, repository, top, force=force)
     texts = journal.texts(entry)
@@ -74,6 +75,7 @@ def undo(entry: Entry, journal: Journal, repository: Repository, *, force: bool)
     changed = _changed(entry.path, texts, top)
     if changed and not force:
         return Undone(entry.path, _SINCE.format(changed))
+    journal.writable()
     saved = _save(entry, current, repository, top) if changed else ()
     _put_back(entry.path, texts, current, top)
     journal.mark_undone(entry)
@@ -93,6 +95,7 @@ def _undo_tensors(
     changed = undoing_tensors.changed(entry, staged, top)
     if changed and not force:
         return Undone(entry.path, _SINCE.format(changed))
+    journal.writable()
     saved = undoing_tensors.save(entry, repository, top) if changed else ()
     undoing_tensors.put_back(entry, staged, repository, top)
     journal.mark_undone(entry)
@@ -149,11 +152,16 @@ def _new_file(folder: str, name: str, content: bytes) -> str:
 
 
 def _put_back(path: str, texts: Texts, current: bytes | None, top: str) -> None:
-    """The index first: an unmerged path cannot be committed with markers by mistake."""
+    """The index first: an unmerged path cannot be committed with markers by mistake.
+
+    Where the file cannot be written neither is touched.
+    """
+    target = os.path.join(top, path)
+    writable(target)
     if not unmerged(top, [f":(top,literal){path}"]):
         unstage([_conflict(path, texts, top)], top)
     floor = write_blob(texts.floor, top)
-    write_file(os.path.join(top, path), work_tree_form(path, floor, top), instead_of=current)
+    write_file(target, work_tree_form(path, floor, top), instead_of=current)
 
 
 def _conflict(path: str, texts: Texts, top: str) -> Unmerged:

@@ -190,7 +190,7 @@ def _check_switches(_setup: Setup) -> Iterator[Finding]:
     config = dict(config_section(settings.KEYS))
     for read in _SETTINGS:
         try:
-            if read(config) is False:
+            if read(config) is False and read is settings.enabled:
                 fix = "git config --unset tiebreak.enabled"
                 yield Finding("tiebreak.enabled is false: tiebreak is switched off", fix)
         except TiebreakError as error:
@@ -202,6 +202,10 @@ _SETTINGS: Final = (
     settings.timeout,
     settings.weights_timeout,
     settings.favor,
+    settings.judge,
+    settings.memory,
+    settings.own_judge,
+    settings.repository_languages,
     settings.allowed,
 )
 

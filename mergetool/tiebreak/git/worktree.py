@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import stat
@@ -68,14 +69,28 @@ def read_file(path: str) -> bytes | None:
         raise InputError(msg) from error
 
 
+def writable(path: str) -> None:
+    """Raise `InputError` where `write_file` would fail for want of permission."""
+    folder = os.path.dirname(path)
+    while not os.path.lexists(folder):
+        folder = os.path.dirname(folder)
+    if not os.access(folder, os.W_OK | os.X_OK):
+        msg = f"{path}: cannot be written: {os.strerror(errno.EACCES)}"
+        raise InputError(msg)
+
+
 def write_file(path: str, content: bytes, *, instead_of: bytes | None) -> None:
     """Replace a file at once, keeping its permissions, provided that it still is `instead_of`.
 
     Raises `InputError` when someone changed it in between; nothing is written then.
     """
     folder, name = os.path.split(path)
-    os.makedirs(folder, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(prefix=f".{name[:32]}.", dir=folder)
+    try:
+        os.makedirs(folder, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(prefix=f".{name[:32]}.", dir=folder)
+    except OSError as error:
+        msg = f"{path}: cannot be written: {error.strerror}"
+        raise InputError(msg) from error
     try:
         with open(handle, "wb") as file:
             file.write(content)

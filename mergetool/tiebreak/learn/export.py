@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from tiebreak.learn.network import Ranker, Shape
+from tiebreak.ranker.model import runtime
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -89,8 +90,7 @@ def _write(
 
 def _optimise(full: Path, target: Path) -> None:
     """Fuse the graph once and for all machines, so that loading it is only loading."""
-    import onnxruntime
-
+    onnxruntime = runtime()
     options = onnxruntime.SessionOptions()
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
     options.optimized_model_filepath = str(target)

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
 SURVEYED: Final = 100  # hunks of a file, at the most
 UNRANKED: Final = "too far behind to be ranked"
+DOUBTED: Final = "provable, but people settle such conflicts otherwise too often"
 TWIN: Final = "like a candidate above but for white space"
 
 
@@ -227,6 +228,8 @@ def _combined(
     for one, (judgement, doubted) in zip(held, opinions, strict=True):
         first, *twins = one.members
         found[first] = judgement._replace(provable=ruled[first].provable and not doubted)
+        if ruled[first].provable and doubted:
+            found[first] = found[first]._replace(evidence=f"{judgement.evidence}; {DOUBTED}")
         for twin in twins:
             found[twin] = Judgement(judgement.probability, 0.0, TWIN)
     return found

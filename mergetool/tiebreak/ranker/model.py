@@ -170,9 +170,20 @@ def blended(
     ]
 
 
-def _session(path: str) -> Any:
+def runtime() -> Any:
+    """ONNX Runtime, without the telemetry of its builds.
+
+    Else it would write an id of the machine, and events for its maker, into the user's cache folder
+    as soon as it is loaded, which is when it reads this variable (its Privacy.md).
+    """
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     import onnxruntime
 
+    return onnxruntime
+
+
+def _session(path: str) -> Any:
+    onnxruntime = runtime()
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1  # others wait busily: twice the work, for a little time
     options.log_severity_level = 3
