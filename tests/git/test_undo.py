@@ -216,6 +216,40 @@ def test_all_files_of_the_last_operation(bold: Repo) -> None:
     assert len(review(bold, "--all")) == 4
 
 
+@pytest.mark.parametrize("command", ["merge", "cherry-pick"])
+@pytest.mark.parametrize("solved", ["first", "second", "both"])
+def test_all_leaves_operations_alone_that_are_over(bold: Repo, solved: str, command: str) -> None:
+    for name in ("first", "second"):
+        bold.commit(dict.fromkeys((f"{n}.txt" for n in ("first", "second")), BASE))
+        bold.git("checkout", "-q", "-B", name)
+        bold.commit({f"{name}.txt": THEIRS})
+        bold.checkout("main")
+        bold.commit({f"{name}.txt": OURS})
+        later = solved in (name, "both")
+        bold.env["TIEBREAK"] = "0" if later else "1"
+        bold.try_git(command, *(["--no-edit"] if command == "merge" else []), name)
+        bold.env["TIEBREAK"] = "1"
+        if later:
+            assert bold.tiebreak("solve").returncode == 0
+        assert [entry["path"] for entry in review(bold)] == [f"{name}.txt"]
+        if later:
+            bold.git("commit", "-q", "--no-edit")
+        assert [entry["path"] for entry in review(bold)] == [f"{name}.txt"]
+    undo(bold, "--all")
+    assert bold.unmerged() == ["second.txt"]
+
+
+def test_all_disturbs_nothing_that_is_under_way(merged: Repo) -> None:
+    merged.commit({"b.txt": BASE})
+    merged.commit({"b.txt": OURS})
+    merged.commit({"b.txt": "top\n1\n2\nbottom\n"})
+    merged.env["TIEBREAK"] = "0"
+    assert merged.try_git("revert", "--no-edit", "HEAD~1").returncode == 1
+    assert "nothing is recorded of what is under way" in undo(merged, "--all", status=2)
+    assert merged.unmerged() == ["b.txt"]
+    undo(merged, "a.txt")
+
+
 def test_one_refusal_does_not_stop_the_others(bold: Repo) -> None:
     files = ("a.txt", "b.txt")
     bold.diverge(*(dict.fromkeys(files, text) for text in (BASE, OURS, THEIRS)))

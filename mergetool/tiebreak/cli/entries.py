@@ -1,9 +1,9 @@
-"""Which journal entries a person means: by path, by id, or those of the last operation."""
+"""Which journal entries a person means: by path or by id."""
 
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from tiebreak.errors import UsageError
 from tiebreak.journal import Journal, matching
@@ -13,10 +13,6 @@ if TYPE_CHECKING:
 
     from tiebreak.git.repository import Repository
     from tiebreak.journal import Entry
-
-PAUSE: Final = 3600.0  # seconds; an operation may wait as long for its user between two files
-_MANY_COMMITS: Final = ("rebase", "cherry-pick", "revert", "am", "pull")
-_ANY: Final = "solve"
 
 
 def open_journal(repository: Repository) -> Journal:
@@ -45,27 +41,3 @@ def _by_path(entries: Sequence[Entry], word: str, top: str | None) -> list[Entry
     path = os.path.relpath(os.path.normpath(absolute), os.path.realpath(top))
     below = "" if path == os.curdir else path + "/"
     return [entry for entry in entries if entry.path == path or entry.path.startswith(below)]
-
-
-def last_operation(entries: Sequence[Entry]) -> list[Entry]:
-    """The entries of the operation that the most recent one belongs to.
-
-    The files of one merge come close together in time and carry its name; a rebase names every
-    commit differently; what `solve` did belongs to the operation that stopped before it.
-    """
-    taken: list[Entry] = []
-    family = _ANY
-    for entry in entries:
-        if taken and taken[-1].when - entry.when > PAUSE:
-            break
-        own = _family(entry.operation)
-        if _ANY not in {own, family} and own != family:
-            break
-        family = own if family == _ANY else family
-        taken.append(entry)
-    return taken
-
-
-def _family(operation: str) -> str:
-    verb = operation.partition(" ")[0]
-    return verb if verb in _MANY_COMMITS else operation

@@ -39,15 +39,17 @@ def command(
     keeps its entries for 60 days. With --check each tensor that was written into a checkpoint is
     looked for in the file of the work tree, or of the commit REV; exit code 1 if one has changed.
     """
-    from tiebreak.cli.entries import last_operation, open_journal, select
+    from tiebreak.cli.entries import open_journal, select
+    from tiebreak.cli.operations import last_operation
     from tiebreak.git.repository import find_repository
 
     repository = find_repository()
     journal = open_journal(repository)
     entries = journal.entries()
-    chosen = select(entries, wanted, repository.top) if wanted else last_operation(entries)
-    if everything and not wanted:
-        chosen = entries
+    if wanted:
+        chosen = select(entries, wanted, repository.top)
+    else:
+        chosen = entries if everything else last_operation(entries, repository.top).entries
     if revision is not None:
         return _check(chosen, revision, repository)
     if as_json:

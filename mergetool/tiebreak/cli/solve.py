@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
 import click
 
 from tiebreak.cli import show
+from tiebreak.cli.under_way import how_to_end
 from tiebreak.errors import CONFLICTS, OK, UsageError
 
 if TYPE_CHECKING:
@@ -96,28 +96,10 @@ def _next(outcomes: Sequence[Outcome], repository: Repository) -> list[str]:
         staged = show.count(len(by_status["resolved"]), "file")
         lines.append(f"{staged} resolved and staged; git diff --cached shows the result,")
         lines.append("tiebreak undo PATH takes one back.")
-    ending = _how_to_end(repository.git_dir)
+    ending = how_to_end(repository.git_dir)
     if ending:
         lines.append(f"{'Then' if open_ or applied else 'Now'}: {ending}")
     return lines
-
-
-def _how_to_end(git_dir: str) -> str:
-    """The command that goes on with what is under way (git-status(1) tells it the same way)."""
-    for name, ending in _UNDER_WAY:
-        if os.path.exists(os.path.join(git_dir, name)):
-            return ending
-    return ""
-
-
-_UNDER_WAY = (
-    ("rebase-merge", "git rebase --continue"),
-    ("rebase-apply/applying", "git am --continue"),
-    ("rebase-apply", "git rebase --continue"),
-    ("CHERRY_PICK_HEAD", "git cherry-pick --continue"),
-    ("REVERT_HEAD", "git revert --continue"),
-    ("MERGE_HEAD", "git merge --continue"),
-)
 
 
 def _print_json(outcomes: Sequence[Outcome], *, dry_run: bool) -> None:

@@ -10,6 +10,8 @@ from tiebreak.cli import show
 from tiebreak.errors import OK, USAGE, InputError, UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from tiebreak.cli.undoing import Undone
     from tiebreak.git.repository import Repository
     from tiebreak.journal import Entry, Journal
@@ -26,7 +28,7 @@ def command(wanted: tuple[str, ...], everything: bool, force: bool) -> int:  # n
     checkpoint is ours again, and unmerged. After the merge was committed: resolve, git add, and
     amend. `tiebreak solve` gives the automatic result again.
     """
-    from tiebreak.cli.entries import last_operation, open_journal, select
+    from tiebreak.cli.entries import open_journal, select
     from tiebreak.cli.undoing import latest
     from tiebreak.git.repository import find_repository
 
@@ -39,10 +41,22 @@ def command(wanted: tuple[str, ...], everything: bool, force: bool) -> int:  # n
     if wanted:
         chosen = latest(select(entries, wanted, repository.top))
     else:
-        chosen = latest([e for e in last_operation(entries) if not e.undone])
+        chosen = latest([e for e in _last(entries, repository) if not e.undone])
     done = [_undone(entry, journal, repository, force=force) for entry in chosen]
     _print(done, repository)
     return USAGE if any(undone.refused for undone in done) else OK
+
+
+def _last(entries: Sequence[Entry], repository: Repository) -> list[Entry]:
+    """The last operation's entries, unless it is over and another one must not be disturbed."""
+    from tiebreak.cli.operations import last_operation
+    from tiebreak.cli.under_way import how_to_end
+
+    last = last_operation(entries, repository.top)
+    if last.commits and how_to_end(repository.git_dir):
+        msg = "nothing is recorded of what is under way; name the PATHs of what came before it"
+        raise UsageError(msg)
+    return last.entries
 
 
 def _undone(entry: Entry, journal: Journal, repository: Repository, *, force: bool) -> Undone:
