@@ -87,6 +87,7 @@ def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["--help"]) == 0
     said = capsys.readouterr().out
     assert all(f"\n  {name} " in said for name in COMMANDS)
+    assert "\n  Exit codes: 0 all done" in said
 
 
 def test_a_command_imports_only_itself(repo: Repo) -> None:

@@ -17,6 +17,8 @@ PROBLEMS = {
     "no launcher": (["sed", "-i", "s,/tiebreak-driver,/gone,g", ".git/config"], "launcher is gone"),
     "no interpreter": (["sed", "-i", "s,' %O,-gone' %O,", ".git/config"], "interpreter is gone"),
     "another version": (["sed", "-i", "s,exit 129,exit 1,", ".git/config"], "another installation"),
+    "a wrong judge": (["git", "config", "tiebreak.judge", "foo"], "got 'foo'"),
+    "a wrong memory": (["git", "config", "tiebreak.memory", "maybe"], "tiebreak.memory"),
     "no attributes": (["rm", ".git/info/attributes"], "no attribute selects tiebreak"),
     "binary": (["sh", "-c", "echo '*.py -merge' >>.git/info/attributes"], "as binary (-merge"),
     "macro": (["sh", "-c", "echo '*.py binary' >>.git/info/attributes"], "as binary (-merge"),

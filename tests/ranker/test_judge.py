@@ -83,6 +83,13 @@ def test_the_judge_can_be_switched_off(repo: Repo) -> None:
     assert b"the model's choice" not in done.stdout
 
 
+def test_the_judge_writes_nothing_into_the_home(repo: Repo, sealed: Path) -> None:
+    repo.write({"base.py": BASE, "ours.py": OURS, "theirs.py": THEIRS})
+    done = repo.tiebreak("merge-file", "--json", "-p", "ours.py", "base.py", "theirs.py")
+    assert b"the model's choice" in done.stdout
+    assert not list(sealed.rglob("*onnx*"))
+
+
 def test_a_wrong_setting_is_one_line(repo: Repo) -> None:
     repo.diverge({"a.py": BASE}, {"a.py": OURS}, {"a.py": THEIRS})
     repo.try_git("merge", "other")

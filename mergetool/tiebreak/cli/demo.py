@@ -107,7 +107,8 @@ def command(directory: str) -> int:
     _build(directory)
     os.chdir(directory)
     click.echo(
-        f"A repository in {directory}: main and feature both changed cart.py, settings.json."
+        f"A repository in {directory}: main and feature both changed cart.py, settings.json.\n"
+        "In it tiebreak goes by its rules alone (git config tiebreak.judge never)."
     )
     _heading("git merge feature", "without tiebreak")
     _merge(TIEBREAK="0")
