@@ -71,6 +71,12 @@ def test_undo_touches_nothing_that_it_cannot_finish(merged: Repo, closed: list[P
     assert merged.read("a/a.txt").decode() == BOTH
 
 
+def test_a_lock_of_git_is_named(merged: Repo) -> None:
+    (merged.path / ".git/index.lock").touch()
+    assert b"index.lock': File exists" in one_line(tiebreak(merged, "undo", "a/a.txt"))
+    assert merged.read("a/a.txt").decode() == BOTH
+
+
 def test_undo_without_a_journal_to_write_to(merged: Repo, closed: list[Path]) -> None:
     closed.append(merged.path / ".git/tiebreak/journal")
     closed[0].chmod(0o555)

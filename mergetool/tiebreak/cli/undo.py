@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from tiebreak.cli import show
-from tiebreak.errors import OK, USAGE, InputError, UsageError
+from tiebreak.errors import OK, USAGE, TiebreakError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -65,7 +65,7 @@ def _undone(entry: Entry, journal: Journal, repository: Repository, *, force: bo
 
     try:
         return undo(entry, journal, repository, force=force)
-    except InputError as error:
+    except TiebreakError as error:
         return Undone(entry.path, str(error))
 
 

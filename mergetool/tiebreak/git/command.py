@@ -81,6 +81,8 @@ def stream(args: Iterable[str], out: BinaryIO, cwd: str | None = None) -> None:
 
 
 def _complaint(args: Iterable[Argument], status: int, err: bytes) -> str:
-    lines = os.fsdecode(err).strip().splitlines()
+    lines = os.fsdecode(err).strip().splitlines() or [f"ended with status {status}"]
+    # What went wrong comes after warnings and before advice.
+    said = next((line for line in lines if line.startswith(("fatal: ", "error: "))), lines[-1])
     command = " ".join(os.fsdecode(arg) for arg in args)
-    return f"git {command}: {lines[-1] if lines else f'ended with status {status}'}"
+    return f"git {command}: {said}"
