@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 GIT = os.environ.get("TIEBREAK_GIT", "git")
 DATE = "2024-01-02T03:04:05Z"
@@ -112,11 +112,13 @@ class Repo:
         """Run git, which may well fail."""
         return self.run(GIT, *args, check=False, **options)  # type: ignore[arg-type]
 
-    def tiebreak(self, *args: str, **options: object) -> subprocess.CompletedProcess[bytes]:
-        """Run the command line as a user would; it may well fail."""
+    def tiebreak(
+        self, *args: str, through: Sequence[str] = (), **options: object
+    ) -> subprocess.CompletedProcess[bytes]:
+        """Run the command line as a user would; it may well fail. `through` is what runs it."""
         code = "import sys; from tiebreak.cli import main; sys.exit(main())"
         # -P: the repository's own files must not be importable
-        return self.run(sys.executable, "-P", "-c", code, *args, check=False, **options)  # type: ignore[arg-type]
+        return self.run(*through, sys.executable, "-P", "-c", code, *args, check=False, **options)  # type: ignore[arg-type]
 
     def write(self, files: Mapping[str, str | bytes | None]) -> None:
         """Write work-tree files; None deletes one."""

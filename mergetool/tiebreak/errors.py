@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import errno
 
-OF_THE_SYSTEM = frozenset(
+_OF_THE_SYSTEM = frozenset(
     (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EMFILE)
 )
 """Errors of the system that are no defect of ours, wherever they come from."""
@@ -39,11 +39,13 @@ class InputError(TiebreakError):
 
 
 class GitError(TiebreakError):
-    """A git command that had to succeed failed; the message holds git's own last line."""
+    """A git command that had to succeed failed; the message holds git's own reason."""
 
 
-def of_the_system(error: OSError) -> str:
-    """What the system refused, in words: no permission, no space, no more open files."""
+def of_the_system(error: Exception) -> str | None:
+    """What the system refused, in words: no permission, no space; None where that was not it."""
+    if not isinstance(error, OSError) or error.errno not in _OF_THE_SYSTEM:
+        return None
     said = error.strerror or repr(error)
     return f"{error.filename}: {said}" if error.filename else said
 

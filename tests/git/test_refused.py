@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import shutil
-import sys
 from typing import TYPE_CHECKING
 
 import pytest
+from situations import eager
 
 if TYPE_CHECKING:
     import subprocess
@@ -21,7 +21,6 @@ OURS = "top\nONE\ntwo\nbottom\n"
 THEIRS = "top\none\nTWO\nbottom\n"
 BOTH = "top\nONE\nTWO\nbottom\n"
 RIGHTS = "-dac_override,-dac_read_search"  # of root, for whom there are no permissions
-COMMAND = "import sys; from tiebreak.cli import main; sys.exit(main())"
 
 pytestmark = pytest.mark.skipif(
     os.geteuid() == 0 and shutil.which("setpriv") is None, reason="root may do everything"
@@ -31,8 +30,7 @@ pytestmark = pytest.mark.skipif(
 def tiebreak(repo: Repo, *args: str) -> subprocess.CompletedProcess[bytes]:
     """Run the command line as somebody who needs permissions."""
     bound = ("setpriv", f"--bounding-set={RIGHTS}", f"--inh-caps={RIGHTS}")
-    command = (sys.executable, "-P", "-c", COMMAND, *args)
-    return repo.run(*(bound if os.geteuid() == 0 else ()), *command, check=False)
+    return repo.tiebreak(*args, through=bound if os.geteuid() == 0 else ())
 
 
 def one_line(done: subprocess.CompletedProcess[bytes], status: int = 2) -> bytes:
@@ -45,8 +43,7 @@ def one_line(done: subprocess.CompletedProcess[bytes], status: int = 2) -> bytes
 @pytest.fixture
 def merged(installed: Repo) -> Repo:
     """A merge of two files that the driver resolved."""
-    installed.git("config", "tiebreak.commit", "0")
-    installed.git("config", "tiebreak.apply", "0")
+    eager(installed)
     files = ("a/a.txt", "b/b.txt")
     installed.diverge(*(dict.fromkeys(files, text) for text in (BASE, OURS, THEIRS)))
     installed.git("merge", "-q", "--no-edit", "other")
@@ -54,7 +51,7 @@ def merged(installed: Repo) -> Repo:
 
 
 @pytest.fixture
-def closed(request: pytest.FixtureRequest) -> Iterator[list[Path]]:
+def closed() -> Iterator[list[Path]]:
     """Folders and files whose permissions come back."""
     found: list[Path] = []
     yield found
@@ -118,6 +115,5 @@ def test_merge_file_ends_as_gits_does(repo: Repo, closed: list[Path]) -> None:
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no full device")
 @pytest.mark.parametrize("command", ["languages", "review"])
 def test_a_full_disk(command: str, merged: Repo) -> None:
-    words = [sys.executable, "-P", "-c", COMMAND, command]
-    done = merged.run("sh", "-c", '"$@" >/dev/full', "sh", *words, check=False)
+    done = merged.tiebreak(command, through=("sh", "-c", '"$@" >/dev/full', "sh"))
     assert b"No space left on device" in one_line(done)

@@ -14,15 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 import click
 
-from tiebreak.errors import (
-    BUG,
-    INTERRUPTED,
-    OF_THE_SYSTEM,
-    OK,
-    USAGE,
-    TiebreakError,
-    of_the_system,
-)
+from tiebreak.errors import BUG, INTERRUPTED, OK, USAGE, TiebreakError, of_the_system
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -131,8 +123,9 @@ def run(arguments: Sequence[str] | None = None) -> int:
 
 def _unforeseen(error: Exception) -> int:
     """Say what the system refused, or that this is a defect; the exit code."""
-    if isinstance(error, OSError) and error.errno in OF_THE_SYSTEM:
-        _say(of_the_system(error))
+    refused = of_the_system(error)
+    if refused is not None:
+        _say(refused)
         return USAGE
     _say(f"a defect of tiebreak, nothing was lost: {error!r}")
     _say(f"please report it with this file (read it first, it names paths): {_log(error)}")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import click
 
-from tiebreak.errors import OF_THE_SYSTEM, InputError, TiebreakError, of_the_system
+from tiebreak.errors import InputError, TiebreakError, of_the_system
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -99,9 +99,10 @@ def command(**arguments: Any) -> int:
     except TiebreakError as error:
         said = str(error)
     except OSError as error:
-        if error.errno not in OF_THE_SYSTEM:
+        refused = of_the_system(error)
+        if refused is None:
             raise
-        said = of_the_system(error)
+        said = refused
     if not options.quiet:
         click.echo(f"error: {said}", err=True)
     return ERROR

@@ -15,14 +15,18 @@ def path(name: str, top: str | None) -> str:
 
     A name with a newline or an escape sequence in it must not be able to write on the screen.
     """
-    seen = os.path.relpath(os.path.join(top, name), os.path.realpath(os.curdir)) if top else name
+    seen = _from_here(name, top)
     return seen if seen.isprintable() else ascii(seen)
 
 
 def word(name: str, top: str | None) -> str:
     """The same as a word for a shell."""
-    shown = path(name, top)
-    return shown if shown.startswith(("'", '"')) else shlex.quote(shown)
+    seen = _from_here(name, top)
+    return shlex.quote(seen) if seen.isprintable() else ascii(seen)
+
+
+def _from_here(name: str, top: str | None) -> str:
+    return os.path.relpath(os.path.join(top, name), os.path.realpath(os.curdir)) if top else name
 
 
 def count(number: int, noun: str) -> str:

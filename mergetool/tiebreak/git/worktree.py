@@ -75,8 +75,7 @@ def writable(path: str) -> None:
     while not os.path.lexists(folder):
         folder = os.path.dirname(folder)
     if not os.access(folder, os.W_OK | os.X_OK):
-        msg = f"{path}: cannot be written: {os.strerror(errno.EACCES)}"
-        raise InputError(msg)
+        raise _unwritable(path, os.strerror(errno.EACCES))
 
 
 def write_file(path: str, content: bytes, *, instead_of: bytes | None) -> None:
@@ -84,13 +83,20 @@ def write_file(path: str, content: bytes, *, instead_of: bytes | None) -> None:
 
     Raises `InputError` when someone changed it in between; nothing is written then.
     """
-    folder, name = os.path.split(path)
     try:
-        os.makedirs(folder, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(prefix=f".{name[:32]}.", dir=folder)
+        _replace(path, content, instead_of)
     except OSError as error:
-        msg = f"{path}: cannot be written: {error.strerror}"
-        raise InputError(msg) from error
+        raise _unwritable(path, error.strerror) from error
+
+
+def _unwritable(path: str, why: str | None) -> InputError:
+    return InputError(f"{path}: cannot be written: {why}")
+
+
+def _replace(path: str, content: bytes, instead_of: bytes | None) -> None:
+    folder, name = os.path.split(path)
+    os.makedirs(folder, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(prefix=f".{name[:32]}.", dir=folder)
     try:
         with open(handle, "wb") as file:
             file.write(content)
@@ -101,9 +107,6 @@ def write_file(path: str, content: bytes, *, instead_of: bytes | None) -> None:
             msg = f"{path}: was changed by another program just now; nothing was written"
             raise InputError(msg)
         os.replace(temporary, path)
-    except OSError as error:
-        msg = f"{path}: cannot be written: {error.strerror}"
-        raise InputError(msg) from error
     finally:
         if os.path.lexists(temporary):
             os.unlink(temporary)

@@ -14,7 +14,7 @@ import numpy as np
 from tiebreak.conflict import Judgement
 from tiebreak.learn.extend import extended
 from tiebreak.learn.settled import KINDS, clean, settled
-from tiebreak.learn.tensors import case_of
+from tiebreak.learn.tensors import case_of, numbers
 from tiebreak.learn.verdicts import Summary, Verdicts, summary
 from tiebreak.policy import USED
 from tiebreak.ranker.company import Company
@@ -140,7 +140,7 @@ def verdicts_of(found: list[Opinion]) -> Verdicts:
     """The opinions as columns; see `drawn` for the groups."""
     merges = drawn(found) == "merges"
     keys = [(one.repo, one.merge if merges else "") for one in found]
-    number = {key: index for index, key in enumerate(dict.fromkeys(keys))}
+    number = numbers(keys)
     return Verdicts(
         np.array([one.sure for one in found]),
         np.array([one.right for one in found]),

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from tiebreak.learn.equality import normalised
 from tiebreak.ranker.columns import lex
+from tiebreak.text.generators.combos.draft import filled
 from tiebreak.text.lexer import CODE
 from tiebreak.text.tokens import merge_tokens
 
@@ -62,5 +63,5 @@ def _made_of(
     return set(cut(resolution)) <= {part for version in versions for part in cut(version)}
 
 
-def _lines(text: bytes) -> Iterable[bytes]:
-    return filter(None, (normalised(line) for line in text.splitlines()))
+def _lines(text: bytes) -> set[bytes]:
+    return filled(text.splitlines())

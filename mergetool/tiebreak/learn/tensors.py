@@ -153,7 +153,7 @@ def pack(rows: Iterable[Row], path: Path, known: Sequence[str] = ()) -> None:
         "right": np.array([right for one in rows for right in one.right], np.uint8),
         "counts": np.array([len(one.sequences) for one in rows], np.uint8),
     }
-    merges, places = _numbers(one.merge for one in rows), _numbers(map(_place, rows))
+    merges, places = numbers(one.merge for one in rows), numbers(map(_place, rows))
     about = {
         "features": names(),
         "strata": strata,
@@ -180,7 +180,7 @@ def _place(row: Row) -> tuple[str, str]:
     return row.merge, row.path
 
 
-def _numbers(keys: Iterable[T]) -> dict[T, int]:
+def numbers(keys: Iterable[T]) -> dict[T, int]:
     """A number for each distinct key, in place of a name."""
     return {key: index for index, key in enumerate(dict.fromkeys(keys))}
 

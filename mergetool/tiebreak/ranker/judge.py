@@ -227,9 +227,11 @@ def _combined(
     found = [Judgement(0.0, 0.0, UNRANKED) for _ in ruled]
     for one, (judgement, doubted) in zip(held, opinions, strict=True):
         first, *twins = one.members
-        found[first] = judgement._replace(provable=ruled[first].provable and not doubted)
-        if ruled[first].provable and doubted:
-            found[first] = found[first]._replace(evidence=f"{judgement.evidence}; {DOUBTED}")
+        provable, evidence = ruled[first].provable, judgement.evidence
+        found[first] = judgement._replace(
+            provable=provable and not doubted,
+            evidence=f"{evidence}; {DOUBTED}" if provable and doubted else evidence,
+        )
         for twin in twins:
             found[twin] = Judgement(judgement.probability, 0.0, TWIN)
     return found
