@@ -152,6 +152,7 @@ def test_errors_end_as_in_git(repo: Repo) -> None:
         (("current", "base"), 129),
         (("current", "base", "other", "more"), 129),
         (("--nonsense", "current", "base", "other"), 129),
+        (("--audit", "current", "base", "other"), 129),
         (("-La", "-Lb", "-Lc", "-Ld", "current", "base", "other"), 129),
     ):
         git, ours = both(repo, *args)

@@ -18,6 +18,10 @@ PROBLEMS = {
     "no interpreter": (["sed", "-i", "s,' %O,-gone' %O,", ".git/config"], "interpreter is gone"),
     "another version": (["sed", "-i", "s,exit 129,exit 1,", ".git/config"], "another installation"),
     "a wrong judge": (["git", "config", "tiebreak.judge", "foo"], "got 'foo'"),
+    "trust in nobody": (
+        ["git", "config", "tiebreak.trust", "sets strcture/x"],
+        "called 'strcture/x'",
+    ),
     "a wrong memory": (["git", "config", "tiebreak.memory", "maybe"], "tiebreak.memory"),
     "no attributes": (["rm", ".git/info/attributes"], "no attribute selects tiebreak"),
     "binary": (["sh", "-c", "echo '*.py -merge' >>.git/info/attributes"], "as binary (-merge"),
@@ -55,6 +59,11 @@ def test_doctor_finds(name: str, healthy: Repo) -> None:
     assert len(problems) in (1, 2)  # a broken registration also differs from this installation's
     assert any(expected in line for line in problems), problems
     assert done.stdout.count(b"    fix: ") == len(problems)
+
+
+def test_doctor_knows_what_can_be_trusted(healthy: Repo) -> None:
+    healthy.git("config", "tiebreak.trust", "structure keyed/key adjacent")
+    assert healthy.tiebreak("doctor").returncode == 0
 
 
 def test_doctor_sees_the_environment(healthy: Repo) -> None:

@@ -230,6 +230,10 @@ def test_review_looks_for_what_was_written(kind: Repo) -> None:
         "m.safetensors: 2 tensors as written", "  c was changed since",
     ]  # fmt: skip
     assert kind.tiebreak("review", "--check", "HEAD~1").returncode == 0
+    for nothing in ("HEAD~99", "HEAD:m.safetensors"):
+        done = kind.tiebreak("review", f"--check={nothing}")
+        assert (done.returncode, done.stdout) == (2, b"")
+        assert done.stderr == f"tiebreak: {nothing} is no commit\n".encode()
 
 
 KILLS = {

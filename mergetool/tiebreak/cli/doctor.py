@@ -30,12 +30,31 @@ def command() -> int:
     findings = examine(
         samples, lambda path: path.endswith(CHECKPOINTS) or language_for(path) is not None
     )
-    findings += [*_own_judge(), *_folders()]
+    findings += [*_trusted(), *_own_judge(), *_folders()]
     for finding in findings:
         click.echo(f"{'problem' if finding.fix else 'ok'}: {finding.what}")
         if finding.fix:
             click.echo(f"    fix: {finding.fix}")
     return CONFLICTS if any(finding.fix for finding in findings) else OK
+
+
+def _trusted() -> Iterator[Finding]:
+    """Words of `tiebreak.trust` that name nothing: they would be passed over in silence."""
+    from tiebreak.errors import UsageError
+    from tiebreak.git import settings
+    from tiebreak.git.doctor import Finding
+    from tiebreak.git.repository import config_section
+    from tiebreak.text.generators import GENERATORS
+
+    known = dict.fromkeys(name.removesuffix("-others") for name, _ in GENERATORS)
+    try:
+        trust = settings.allowed(dict(config_section(settings.KEYS))).trust
+    except UsageError:
+        return  # the check of the settings says so
+    for stratum in trust:
+        if stratum.partition("/")[0] not in known:
+            what = f"tiebreak.trust: no generator is called {stratum!r}; known: {', '.join(known)}"
+            yield Finding(what, "git config --edit")
 
 
 def _own_judge() -> Iterator[Finding]:

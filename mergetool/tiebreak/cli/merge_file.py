@@ -85,7 +85,7 @@ class Options(NamedTuple):
 @click.option("--resolve", is_flag=True, help="Resolve what tiebreak can, by your policy.")
 @click.option("--json", "as_json", is_flag=True, help="Print hunks and candidates; write nothing.")
 @click.option(
-    "--audit", is_flag=True, help="With --resolve: what is clean but wrong is in conflict."
+    "--audit", is_flag=True, help="With these two: what is clean but wrong is in conflict."
 )
 @click.option("--path", metavar="PATH", help="Merge as if CURRENT were at PATH (its language).")
 def command(**arguments: Any) -> int:
@@ -111,6 +111,9 @@ def command(**arguments: Any) -> int:
 def _run(options: Options) -> int:
     if len(options.labels) > MOST_LABELS:
         click.echo("error: too many labels on the command line", err=True)
+        return WRONG_USAGE
+    if options.audit and not (options.resolve or options.as_json):
+        click.echo("error: --audit goes with --resolve or --json", err=True)
         return WRONG_USAGE
     texts = _read_objects(options.files) if options.object_id else _read_files(options.files)
     settings = _settings(options)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from tiebreak.cli import show, tensors
-from tiebreak.errors import CONFLICTS, OK
+from tiebreak.errors import CONFLICTS, OK, InputError
 from tiebreak.journal import TENSORS, TEXT
 
 if TYPE_CHECKING:
@@ -66,8 +66,11 @@ def command(
 
 def _check(entries: Sequence[Entry], revision: str, repository: Repository) -> int:
     from tiebreak.cli.holding import holding
+    from tiebreak.git.commits import commit
 
     top = repository.top or ""
+    if revision and commit(revision, top) is None:
+        raise InputError(f"{ascii(revision)[1:-1]} is no commit")
     standing = [entry for entry in entries if not entry.undone]
     found = [holding(entry, revision, top) for entry in standing]
     known = [held for held in found if held is not None]

@@ -32,19 +32,19 @@ class File(NamedTuple):
 
 def merging(git_dir: str, top: str) -> Commits | None:
     """The commits of what is under way; None where they are not a base and two sides."""
-    ours = _commit("HEAD", top)
+    ours = commit("HEAD", top)
     if ours is None:
         return None
     heads = merged_heads(git_dir)
     if heads is not None:
         return _merge(ours, heads, top)
     for name in _PICKED:
-        commit = _commit(name, top) if os.path.exists(os.path.join(git_dir, name)) else None
-        if commit is not None:
-            parents = git("rev-list", "--parents", "-n", "1", commit, cwd=top).line.split()[1:]
+        picked = commit(name, top) if os.path.exists(os.path.join(git_dir, name)) else None
+        if picked is not None:
+            parents = git("rev-list", "--parents", "-n", "1", picked, cwd=top).line.split()[1:]
             if len(parents) != 1:
                 return None
-            sides = (commit, parents[0]) if name == _REVERTED else (parents[0], commit)
+            sides = (picked, parents[0]) if name == _REVERTED else (parents[0], picked)
             return Commits(sides[0], ours, sides[1])
     return None
 
@@ -69,14 +69,18 @@ def _merge(ours: str, heads: Sequence[str], top: str) -> Commits | None:
     return Commits(bases[0], ours, heads[0])
 
 
-def _commit(name: str, top: str) -> str | None:
-    asked = git("rev-parse", "--verify", "--quiet", f"{name}^{{commit}}", cwd=top, accept=(0, 1))
+def commit(name: str, top: str) -> str | None:
+    """The id of the commit that a revision names; None where it names none."""
+    asked = git(
+        "rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}",
+        cwd=top, accept=(0, 1, 128),
+    )  # fmt: skip
     return asked.line if asked.status == 0 else None
 
 
-def files_of(commit: str, folder: str, top: str) -> dict[str, File]:
+def files_of(tree: str, folder: str, top: str) -> dict[str, File]:
     """The files directly in a folder of a commit (or tree), by name; "" is the top."""
-    asked = git("ls-tree", "-z", f"{commit}:{folder}", cwd=top, accept=(0, 128))
+    asked = git("ls-tree", "-z", f"{tree}:{folder}", cwd=top, accept=(0, 128))
     found = {}
     for entry in asked.paths if asked.status == 0 else ():
         about, _, name = entry.partition("\t")
