@@ -69,6 +69,22 @@ def index(repo: Repo) -> str:
     return repo.git("ls-files", "-s")
 
 
+def test_what_was_only_made_smaller_is_not_called_resolved(repo: Repo) -> None:
+    base = "def f(a):\n    x = one(a)\n    y = two(a)\n    return x + y\n"
+    ours = base.replace("one(a)", "one(a, 1)").replace("x + y", "x - y")
+    theirs = base.replace("two(a)", "two(a, 2)").replace("x + y", "x * y")
+    repo.diverge({"a.py": base}, {"a.py": ours}, {"a.py": theirs})
+    merge(repo)
+    repo.git("config", "tiebreak.trust", "structure")
+    told = solve(repo, status=1)
+    assert "0 of 1 conflict by structure; 1 made smaller; 1 block of markers left" in told
+    assert b"    x = one(a, 1)\n    y = two(a, 2)\n<<<<<<<" in repo.read("a.py")
+    review = repo.tiebreak("review").stdout.decode()
+    assert "solve: 0 of 1 conflict resolved, 1 made smaller" in review
+    (file,) = outcomes(repo, "--dry-run").values()
+    assert (file["resolved"], file["smaller"], file["left"]) == (0, 0, 1)
+
+
 def test_a_history_that_takes_too_long_is_done_without(bold: Repo, tmp_path: Path) -> None:
     sides = [{f"{n}.txt": text for n in range(3)} for text in (BASE, OURS, THEIRS)]
     bold.diverge(*sides)

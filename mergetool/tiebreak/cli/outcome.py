@@ -13,9 +13,9 @@ LEFT: Final = "left"  # untouched
 class Outcome(NamedTuple):
     """What became of one file.
 
-    `resolved` of its `conflicts` were resolved now, by the generators `by`; `left` blocks of
-    markers are in it still. `id` is the journal entry's, empty when nothing was done. Of a
-    checkpoint (`kind` "tensors") the tensors count that a side changed.
+    `resolved` of its `conflicts` were resolved now and `smaller` made smaller, by the generators
+    `by`; `left` blocks of markers are in it still. `id` is the journal entry's, empty when nothing
+    was done. Of a checkpoint (`kind` "tensors") the tensors count that a side changed.
     """
 
     path: str
@@ -27,3 +27,4 @@ class Outcome(NamedTuple):
     by: tuple[str, ...] = ()
     id: str = ""
     kind: str = "text"
+    smaller: int = 0

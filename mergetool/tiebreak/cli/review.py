@@ -109,8 +109,17 @@ def _summary(entry: Entry) -> str:
     if entry.kind == TENSORS:
         return tensors.summary(entry)
     conflicts = show.count(len(entry.decisions), "conflict")
+    smaller = sum(map(_made_smaller, entry.decisions))
+    more = f", {smaller} made smaller" if smaller else ""
     undone = " (undone)" if entry.undone else ""
-    return f"{entry.operation}: {entry.resolved} of {conflicts} resolved{undone}"
+    return f"{entry.operation}: {entry.resolved - smaller} of {conflicts} resolved{more}{undone}"
+
+
+def _made_smaller(decision: Decision) -> bool:
+    """Whether markers are left around a part of the conflict."""
+    from tiebreak.text.file import NARROWED
+
+    return decision.resolved and decision.stratum == NARROWED
 
 
 def _rows(entry: Entry) -> list[tuple[str, str, str, str]]:
@@ -124,6 +133,7 @@ def _row(decision: Decision) -> tuple[str, str, str, str]:
     if not decision.generator:
         return decision.name, "left", "", ""
     what = {"commit": "resolved", "apply": "applied"}.get(decision.action, "left")
+    what = "smaller" if _made_smaller(decision) else what
     dropped = [f"drops {'; '.join(decision.drops)}"] if decision.drops else []
     reasons = "; ".join([decision.why, *dropped])
     return decision.name, what, decision.generator, f"{_confidence(decision)}: {reasons}"

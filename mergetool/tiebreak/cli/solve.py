@@ -62,12 +62,13 @@ def _print(
 
 def _told(outcome: Outcome) -> str:
     """``2 of 3 conflicts by imports, tokens; 1 left (tiebreak review 1f2e3d4c)``."""
-    if not outcome.resolved:
+    if not outcome.resolved + outcome.smaller:
         return ": ".join(filter(None, (_still(outcome), outcome.why)))
     noun = "changed tensor" if outcome.kind == "tensors" else "conflict"
     told = f"{outcome.resolved} of {show.count(outcome.conflicts, noun)}"
     told += f" by {', '.join(outcome.by)}"
-    notes = [show.count(outcome.left, "block") + " of markers left"] if outcome.left else []
+    notes = [f"{outcome.smaller} made smaller"] if outcome.smaller else []
+    notes += [show.count(outcome.left, "block") + " of markers left"] if outcome.left else []
     notes += [outcome.why] if outcome.why else []
     review = f" (tiebreak review {outcome.id})" if outcome.id else ""
     return "; ".join([told, *notes]) + review

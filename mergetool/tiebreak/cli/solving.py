@@ -30,7 +30,7 @@ from tiebreak.recipe_errors import NAME
 from tiebreak.text.blocks import rewrite
 from tiebreak.text.diff import algorithm_of
 from tiebreak.text.extending import FOLDER, read_languages
-from tiebreak.text.file import Settings, is_binary, merge_text
+from tiebreak.text.file import NARROWED, Settings, is_binary, merge_text
 from tiebreak.text.markers import has_markers
 from tiebreak.weights_recipe import WeightsRecipe
 
@@ -260,16 +260,19 @@ def _plan(sources: Sources, journal: Journal, top: str) -> _Plan:
         return _Plan(Outcome(sources.path, status, why, len(merge.resolutions), 0, found.left))
     entry, contents = _entry(sources, form.text, merge, found, journal)
     status, why = _status(merge, found, how, sources)
-    by = Counter(entry.decisions[number].generator for number in sorted(found.replaced))
+    done = [entry.decisions[number] for number in sorted(found.replaced)]
+    by = Counter(decision.generator for decision in done)
+    smaller = sum(decision.stratum == NARROWED for decision in done)
     outcome = Outcome(
         sources.path,
         status,
         why,
         len(merge.resolutions),
-        len(found.replaced),
+        len(done) - smaller,
         found.left,
         tuple(name for name, _ in by.most_common()),
         entry.id,
+        smaller=smaller,
     )
     return _Plan(outcome, before, form.restore(found.text), entry, contents)
 
