@@ -87,6 +87,22 @@ def test_a_line_between_that_the_resolutions_repeat_is_ambiguous() -> None:
     assert {place.text for place in extract.locate(regions, merged)} == {None}
 
 
+@pytest.mark.parametrize("between", [b"\n", b"}\n", b"x = 1\n"])
+def test_a_short_border_stands_once_or_is_none(between: bytes) -> None:
+    regions = [BEFORE, CONFLICT, clean(between), CONFLICT, AFTER]
+    for one, other in ((b"X\n" + between + b"Y\n", b""), (b"", b"X\n" + between + b"Y\n")):
+        merged = BEFORE.ours + one + between + other + AFTER.ours
+        assert {place.text for place in extract.locate(regions, merged)} == {None}
+    merged = BEFORE.ours + b"X\n" + between + b"Y\n" + AFTER.ours
+    assert extract.locate(regions, merged) == [(b"X\n", ""), (b"Y\n", "")]
+
+
+def test_next_to_a_conflict_that_was_not_found_a_short_border_is_none() -> None:
+    regions = [BEFORE, CONFLICT, clean(b"}\n"), CONFLICT, AFTER]
+    merged = BEFORE.ours + b"X\n}\nY\n" + AFTER.ours.replace(b"five", b"5")
+    assert extract.locate(regions, merged) == [(None, "ambiguous"), (None, "edited")]
+
+
 def test_committed_markers_are_no_resolution() -> None:
     merged = BEFORE.ours + b"<<<<<<< HEAD\nX\n=======\nY\n>>>>>>> other\n" + AFTER.ours
     assert extract.locate([BEFORE, CONFLICT, AFTER], merged) == [(None, "markers")]

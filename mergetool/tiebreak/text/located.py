@@ -6,13 +6,15 @@ replacement is the resolution. Everything doubtful is dropped with a reason, nev
 "bookends" of DeepMerge, arXiv 2105.07569, section 4, with both neighbours required):
 
     edited     a line next to the conflict was changed too: no border can be drawn
-    ambiguous  aligning from the end of the file gives another answer
+    ambiguous  aligning from the end of the file gives another answer; or the few lines that part
+               two conflicts stand more than once in what was made of both: each may be the border
     markers    conflict markers were committed
 """
 
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 from tiebreak.text.diff import Change, diff
@@ -51,7 +53,11 @@ def locate(regions: Sequence[Region], committed: bytes, align: Align = by_git) -
     sentinels = [index for index, key in enumerate(keys) if key.startswith(_SENTINEL)]
     forward = _resolutions(keys, wanted, sentinels, align)
     backward = _backward(keys, wanted, sentinels, align)
-    return [_judge(lines, there, back) for there, back in zip(forward, backward, strict=True)]
+    doubtful = _doubtful(keys, wanted, sentinels, forward)
+    return [
+        _judge(lines, there, None if number in doubtful else back)
+        for number, (there, back) in enumerate(zip(forward, backward, strict=True))
+    ]
 
 
 _SENTINEL = b"\x01the conflict numbered "
@@ -119,15 +125,43 @@ def _bookend(lines: list[bytes]) -> int:
     for count, line in enumerate(lines):
         if line.startswith(_SENTINEL):
             return count
-        if count + 1 >= CONTEXT and any(re.search(rb"\w", seen) for seen in lines[: count + 1]):
+        if _is_border(lines[: count + 1]):
             return count + 1
     return len(lines)
+
+
+def _is_border(lines: Sequence[bytes]) -> bool:
+    """Whether lines are enough to tell where a resolution ends."""
+    return len(lines) >= CONTEXT and any(re.search(rb"\w", line) for line in lines)
+
+
+def _doubtful(
+    old: list[bytes],
+    new: list[bytes],
+    sentinels: list[int],
+    spans: Sequence[tuple[int, int] | None],
+) -> set[int]:
+    """The conflicts that are parted from another by so few lines that others may be meant."""
+    found = set[int]()
+    for number, (here, there) in enumerate(pairwise(sentinels)):
+        between, one, other = old[here + 1 : there], spans[number], spans[number + 1]
+        if not _is_border(between) and not (
+            one and other and _once(between, new[one[0] : other[1]])
+        ):
+            found |= {number, number + 1}
+    return found
+
+
+def _once(some: list[bytes], lines: list[bytes]) -> bool:
+    """Whether lines stand among others, one after the other, exactly once."""
+    places = range(len(lines) - len(some) + 1)
+    return sum(lines[at : at + len(some)] == some for at in places) == 1
 
 
 def _judge(
     lines: list[bytes], there: tuple[int, int] | None, back: tuple[int, int] | None
 ) -> Located:
-    if there is None or back is None:
+    if there is None:
         return Located(None, "edited")
     if there != back:
         return Located(None, "ambiguous")
