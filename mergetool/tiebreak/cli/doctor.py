@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from tiebreak.git.doctor import Finding
 
@@ -22,15 +22,18 @@ def command() -> int:
     """
     from tiebreak.cli.patterns import default_patterns
     from tiebreak.errors import CONFLICTS, OK
+    from tiebreak.git import settings
     from tiebreak.git.doctor import examine
     from tiebreak.git.install import CHECKPOINTS
+    from tiebreak.git.repository import config_section
     from tiebreak.text.language import language_for
 
     samples = [pattern.replace("*", "sample") for pattern in default_patterns()]
     findings = examine(
         samples, lambda path: path.endswith(CHECKPOINTS) or language_for(path) is not None
     )
-    findings += [*_trusted(), *_own_judge(), *_folders()]
+    config = dict(config_section(settings.KEYS))
+    findings += [*_trusted(config), *_own_judge(config), *_folders()]
     for finding in findings:
         click.echo(f"{'problem' if finding.fix else 'ok'}: {finding.what}")
         if finding.fix:
@@ -38,17 +41,16 @@ def command() -> int:
     return CONFLICTS if any(finding.fix for finding in findings) else OK
 
 
-def _trusted() -> Iterator[Finding]:
+def _trusted(config: Mapping[str, str]) -> Iterator[Finding]:
     """Words of `tiebreak.trust` that name nothing: they would be passed over in silence."""
     from tiebreak.errors import UsageError
     from tiebreak.git import settings
     from tiebreak.git.doctor import Finding
-    from tiebreak.git.repository import config_section
     from tiebreak.text.generators import GENERATORS
 
     known = dict.fromkeys(name.removesuffix("-others") for name, _ in GENERATORS)
     try:
-        trust = settings.allowed(dict(config_section(settings.KEYS))).trust
+        trust = settings.allowed(config).trust
     except UsageError:
         return  # the check of the settings says so
     for stratum in trust:
@@ -57,12 +59,12 @@ def _trusted() -> Iterator[Finding]:
             yield Finding(what, "git config --edit")
 
 
-def _own_judge() -> Iterator[Finding]:
+def _own_judge(config: Mapping[str, str]) -> Iterator[Finding]:
     """What was learned from this repository's merges (`tiebreak learn train --from shipped`)."""
     from tiebreak.errors import InputError, UsageError
     from tiebreak.git import settings
     from tiebreak.git.doctor import Finding
-    from tiebreak.git.repository import config_section, find_repository
+    from tiebreak.git.repository import find_repository
     from tiebreak.ranker import own
 
     try:
@@ -70,7 +72,7 @@ def _own_judge() -> Iterator[Finding]:
     except InputError:
         return
     try:
-        used = settings.own_judge(dict(config_section(settings.KEYS)))
+        used = settings.own_judge(config)
         if own.exists(common_dir):
             kept = own.read(common_dir)
             what = f"the judge is adapted to {kept.merges} merges of this repository"

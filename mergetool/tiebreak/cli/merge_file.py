@@ -108,12 +108,19 @@ def command(**arguments: Any) -> int:
     return ERROR
 
 
-def _run(options: Options) -> int:
+def _wrong(options: Options) -> str | None:
+    """What is wrong with the options taken together."""
     if len(options.labels) > MOST_LABELS:
-        click.echo("error: too many labels on the command line", err=True)
-        return WRONG_USAGE
+        return "too many labels on the command line"
     if options.audit and not (options.resolve or options.as_json):
-        click.echo("error: --audit goes with --resolve or --json", err=True)
+        return "--audit goes with --resolve or --json"
+    return None
+
+
+def _run(options: Options) -> int:
+    wrong = _wrong(options)
+    if wrong is not None:
+        click.echo(f"error: {wrong}", err=True)
         return WRONG_USAGE
     texts = _read_objects(options.files) if options.object_id else _read_files(options.files)
     settings = _settings(options)

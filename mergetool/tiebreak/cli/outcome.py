@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+if TYPE_CHECKING:
+    from tiebreak.journal import Decision
 
 RESOLVED: Final = "resolved"  # nothing is left to do; staged
 APPLIED: Final = "applied"  # resolved, for the user to look at and to stage
@@ -28,3 +31,10 @@ class Outcome(NamedTuple):
     id: str = ""
     kind: str = "text"
     smaller: int = 0
+
+
+def made_smaller(decision: Decision) -> bool:
+    """Whether a conflict was replaced by one with markers around a part of it only."""
+    from tiebreak.text.file import NARROWED
+
+    return decision.resolved and decision.stratum == NARROWED

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from tiebreak.cli import show, tensors
+from tiebreak.cli.outcome import made_smaller
 from tiebreak.errors import CONFLICTS, OK, InputError
 from tiebreak.journal import TENSORS, TEXT
 
@@ -109,17 +110,10 @@ def _summary(entry: Entry) -> str:
     if entry.kind == TENSORS:
         return tensors.summary(entry)
     conflicts = show.count(len(entry.decisions), "conflict")
-    smaller = sum(map(_made_smaller, entry.decisions))
+    smaller = sum(map(made_smaller, entry.decisions))
     more = f", {smaller} made smaller" if smaller else ""
     undone = " (undone)" if entry.undone else ""
     return f"{entry.operation}: {entry.resolved - smaller} of {conflicts} resolved{more}{undone}"
-
-
-def _made_smaller(decision: Decision) -> bool:
-    """Whether markers are left around a part of the conflict."""
-    from tiebreak.text.file import NARROWED
-
-    return decision.resolved and decision.stratum == NARROWED
 
 
 def _rows(entry: Entry) -> list[tuple[str, str, str, str]]:
@@ -133,7 +127,7 @@ def _row(decision: Decision) -> tuple[str, str, str, str]:
     if not decision.generator:
         return decision.name, "left", "", ""
     what = {"commit": "resolved", "apply": "applied"}.get(decision.action, "left")
-    what = "smaller" if _made_smaller(decision) else what
+    what = "smaller" if made_smaller(decision) else what
     dropped = [f"drops {'; '.join(decision.drops)}"] if decision.drops else []
     reasons = "; ".join([decision.why, *dropped])
     return decision.name, what, decision.generator, f"{_confidence(decision)}: {reasons}"

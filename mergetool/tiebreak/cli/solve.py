@@ -62,7 +62,7 @@ def _print(
 
 def _told(outcome: Outcome) -> str:
     """``2 of 3 conflicts by imports, tokens; 1 left (tiebreak review 1f2e3d4c)``."""
-    if not outcome.resolved + outcome.smaller:
+    if not (outcome.resolved or outcome.smaller):
         return ": ".join(filter(None, (_still(outcome), outcome.why)))
     noun = "changed tensor" if outcome.kind == "tensors" else "conflict"
     told = f"{outcome.resolved} of {show.count(outcome.conflicts, noun)}"

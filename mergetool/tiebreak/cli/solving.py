@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from tiebreak.cli.judging import in_solve
 from tiebreak.cli.limits import OutOfTime, limited
-from tiebreak.cli.outcome import APPLIED, LEFT, PARTLY, RESOLVED, Outcome
+from tiebreak.cli.outcome import APPLIED, LEFT, PARTLY, RESOLVED, Outcome, made_smaller
 from tiebreak.cli.remembering import remembered, with_this_merge
 from tiebreak.cli.surveying import Sources, survey
 from tiebreak.errors import GitError, InputError
@@ -30,7 +30,7 @@ from tiebreak.recipe_errors import NAME
 from tiebreak.text.blocks import rewrite
 from tiebreak.text.diff import algorithm_of
 from tiebreak.text.extending import FOLDER, read_languages
-from tiebreak.text.file import NARROWED, Settings, is_binary, merge_text
+from tiebreak.text.file import Settings, is_binary, merge_text
 from tiebreak.text.markers import has_markers
 from tiebreak.weights_recipe import WeightsRecipe
 
@@ -262,7 +262,7 @@ def _plan(sources: Sources, journal: Journal, top: str) -> _Plan:
     status, why = _status(merge, found, how, sources)
     done = [entry.decisions[number] for number in sorted(found.replaced)]
     by = Counter(decision.generator for decision in done)
-    smaller = sum(decision.stratum == NARROWED for decision in done)
+    smaller = sum(map(made_smaller, done))
     outcome = Outcome(
         sources.path,
         status,

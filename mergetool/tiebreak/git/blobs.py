@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from tiebreak.errors import InputError
 from tiebreak.git.command import git, stream
+from tiebreak.git.commits import object_of
 
 
 class Blob(NamedTuple):
@@ -18,12 +19,12 @@ class Blob(NamedTuple):
 
 def blob(name: str) -> Blob | None:
     """The file that ``REV:PATH`` names; None if it is a folder. Raises `InputError` for neither."""
-    asked = git("rev-parse", "--verify", "--quiet", "--end-of-options", name, accept=(0, 1, 128))
-    if asked.status:
+    oid = object_of(name)
+    if oid is None:
         raise InputError(f"{ascii(name)[1:-1]}: there is no such file or folder in that revision")
-    kind = git("cat-file", "-t", asked.line).line
+    kind = git("cat-file", "-t", oid).line
     path = name.partition(":")[2]
-    return Blob(os.path.basename(path), asked.line) if kind == "blob" else None
+    return Blob(os.path.basename(path), oid) if kind == "blob" else None
 
 
 def tree(name: str) -> list[Blob]:

@@ -71,11 +71,14 @@ def _merge(ours: str, heads: Sequence[str], top: str) -> Commits | None:
 
 def commit(name: str, top: str) -> str | None:
     """The id of the commit that a revision names; None where it names none."""
-    asked = git(
-        "rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}",
-        cwd=top, accept=(0, 1, 128),
-    )  # fmt: skip
-    return asked.line if asked.status == 0 else None
+    return object_of(f"{name}^{{commit}}", top)
+
+
+def object_of(name: str, top: str | None = None) -> str | None:
+    """The id of the object that a name stands for (gitrevisions(7)); None where it is none."""
+    asked = ("rev-parse", "--verify", "--quiet", "--end-of-options", name)
+    found = git(*asked, cwd=top, accept=(0, 1, 128))
+    return found.line if found.status == 0 else None
 
 
 def files_of(tree: str, folder: str, top: str) -> dict[str, File]:

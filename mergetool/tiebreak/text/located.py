@@ -55,7 +55,7 @@ def locate(regions: Sequence[Region], committed: bytes, align: Align = by_git) -
     backward = _backward(keys, wanted, sentinels, align)
     doubtful = _doubtful(keys, wanted, sentinels, forward)
     return [
-        _judge(lines, there, None if number in doubtful else back)
+        _judge(lines, there, back, doubtful=number in doubtful)
         for number, (there, back) in enumerate(zip(forward, backward, strict=True))
     ]
 
@@ -145,9 +145,9 @@ def _doubtful(
     found = set[int]()
     for number, (here, there) in enumerate(pairwise(sentinels)):
         between, one, other = old[here + 1 : there], spans[number], spans[number + 1]
-        if not _is_border(between) and not (
-            one and other and _once(between, new[one[0] : other[1]])
-        ):
+        if _is_border(between):
+            continue
+        if one is None or other is None or not _once(between, new[one[0] : other[1]]):
             found |= {number, number + 1}
     return found
 
@@ -159,11 +159,15 @@ def _once(some: list[bytes], lines: list[bytes]) -> bool:
 
 
 def _judge(
-    lines: list[bytes], there: tuple[int, int] | None, back: tuple[int, int] | None
+    lines: list[bytes],
+    there: tuple[int, int] | None,
+    back: tuple[int, int] | None,
+    *,
+    doubtful: bool,
 ) -> Located:
-    if there is None:
+    if there is None or back is None:
         return Located(None, "edited")
-    if there != back:
+    if doubtful or there != back:
         return Located(None, "ambiguous")
     text = b"".join(lines[there[0] : there[1]])
     return Located(None, "markers") if MARKER.search(text) else Located(text, "")
